@@ -1,0 +1,85 @@
+# Lattice Kinetics: `make` alone lists what can be made.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CHROMIUM ?= /usr/bin/chromium
+export CHROMIUM
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Compiled kernels are kept per version of all kernel sources: numba itself would
+# not notice a change in a function that another file inlines.
+export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba/$(shell cat lattice/_kernels/*.py 2>/dev/null | cksum | cut -d' ' -f1)
+
+.PHONY: help book test format site-test claims lab serve bench pdf pins clean
+
+help:  ## this list
+	@echo "Lattice Kinetics. What can be made:"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
+
+book: $(VENV)/.book  ## the site, executed and rendered: _build/html
+	@$(BIN)/python book/_build.py
+
+test: $(VENV)/.dev  ## style, spelling, architecture and the tests that take seconds
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+format: $(VENV)/.dev  ## bring modules and cells into the style that `make test` asks for
+	$(BIN)/ruff check --fix --quiet . || true
+	$(BIN)/ruff format --quiet .
+	@$(BIN)/python book/_format.py
+
+site-test: $(VENV)/.dev  ## the built site in headless Chromium, network cut off
+	@test -f _build/html/index.html || { echo "There is no site yet: run \`make book\` first."; exit 1; }
+	@test -x "$(CHROMIUM)" || { echo "No $(CHROMIUM): install Chromium (Debian: apt install chromium) or set CHROMIUM=/path/to/it."; exit 1; }
+	$(BIN)/python -m pytest tests/book -m site
+
+claims: $(VENV)/.dev  ## every claim, slow ones too; writes book/data/measured.json
+	$(BIN)/python -m pytest -m claims --record
+
+lab: $(VENV)/.book  ## the chapters as notebooks in JupyterLab
+	$(BIN)/jupytext-config set-default-viewer
+	$(BIN)/jupyter lab book/index.md
+
+serve:  ## the built site at http://localhost:8000
+	@test -f _build/html/index.html || { echo "There is no site yet: run \`make book\` first."; exit 1; }
+	$(PYTHON) -m http.server 8000 --bind 127.0.0.1 --directory _build/html
+
+bench: $(VENV)/.dev  ## speed of every kernel beside what you would use instead
+	$(BIN)/python -m benchmarks
+
+pdf: $(VENV)/.book  ## the book on paper (needs LaTeX): _build/latex
+	@for tool in xelatex latexmk xindy; do command -v $$tool >/dev/null || { \
+	  echo "$$tool is missing. On Debian: apt install texlive-latex-recommended texlive-latex-extra" \
+	       "texlive-fonts-recommended texlive-xetex latexmk xindy fonts-freefont-otf"; exit 1; }; done
+	@$(BIN)/python book/_build.py pdflatex
+
+pins:  ## pin every version again (needs uv; UPGRADE=--upgrade for newer ones)
+	uv pip compile pyproject.toml --extra book --universal --python-version 3.11 $(UPGRADE) \
+	  --no-header --no-emit-index-url --no-annotate -o requirements.txt
+	uv pip compile pyproject.toml --extra book --extra dev --universal --python-version 3.11 $(UPGRADE) \
+	  --no-header --no-emit-index-url --no-annotate -c requirements.txt -o tests/constraints.txt
+
+clean:  ## remove everything that was made, the environment too
+	rm -rf _build .cache $(VENV) .pytest_cache .hypothesis .ruff_cache .import_linter_cache .benchmarks *.egg-info
+
+# The environment. A stamp is newer than the pins it was installed from.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Python 3.11 or later is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
+	       "Name another one: make PYTHON=python3.12 …"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make environments. On Debian: apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.book: requirements.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing into $(VENV) (about a minute) …"
+	@$(BIN)/pip install -qq -r requirements.txt -e .
+	@touch $@
+
+$(VENV)/.dev: requirements.txt tests/constraints.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing into $(VENV) (about a minute) …"
+	@$(BIN)/pip install -qq -r requirements.txt -c tests/constraints.txt -e '.[dev]'
+	@touch $(VENV)/.book $@

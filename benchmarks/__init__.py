@@ -1,0 +1,1 @@
+"""Kernels against their naive form and against what a user would pick instead: `python -m benchmarks`."""

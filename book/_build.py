@@ -1,0 +1,150 @@
+"""Build the site: execute the pages that changed, on all cores, then render everything.
+
+``make book`` runs this.  Executed pages are kept in a cache that knows only their
+cells, so the cache is dropped whenever something the cells stand on has changed:
+the package, the stored results, the pinned versions or Python itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+from jupyter_cache import get_cache
+from jupyter_cache.base import JupyterCacheAbstract
+from jupyter_cache.cache.db import NbProjectRecord
+from jupyter_cache.executors.basic import ExecutionWorkerLocalMProc, ProcessData
+from myst_nb.core.read import is_myst_markdown_notebook
+from sphinx_external_toc.parsing import parse_toc_yaml
+from tqdm import tqdm
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILD = ROOT / "_build"
+CACHE = BUILD / ".jupyter_cache"
+SITE = BUILD / "html"
+LOG = BUILD / "execution.log"
+
+# What cells stand on, besides themselves.  measured.json is written by `make claims` for one page
+# that reads it while it is rendered, not executed.
+FOUNDATIONS = ("lattice/**/*.py", "book/data/**/*", "requirements.txt")
+NOT_READ_BY_CELLS = {ROOT / "book" / "data" / "measured.json"}
+
+REDIRECT = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<meta http-equiv="refresh" content="0; url={page}.html"></head>
+<body><a href="{page}.html">{title}</a></body></html>
+"""
+
+
+def foundations_hash() -> str:
+    """Hash of everything that executed cells depend on and jupyter-cache does not look at."""
+    digest = hashlib.sha256(platform.python_version().encode())
+    for pattern in FOUNDATIONS:
+        for path in sorted(ROOT.glob(pattern)):
+            if path.is_file() and "__pycache__" not in path.parts and path not in NOT_READ_BY_CELLS:
+                digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def open_cache() -> JupyterCacheAbstract:
+    """The execution cache, emptied first if it was filled on other foundations."""
+    stamp = CACHE / "foundations"
+    current = foundations_hash()
+    if CACHE.exists() and (not stamp.exists() or stamp.read_text() != current):
+        print("lattice/, book/data/, the pins or Python changed: every page is executed again.")
+        shutil.rmtree(CACHE)
+    cache = get_cache(CACHE)
+    cache.list_cache_records()  # creates the folder and its database
+    CACHE.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(current)
+    return cache
+
+
+def notebook_pages() -> list[Path]:
+    """Pages of the table of contents that contain cells."""
+    toc = parse_toc_yaml(ROOT / "_toc.yml")
+    paths = [ROOT / f"{page}.md" for page in toc]
+    return [path for path in paths if path.exists() and is_myst_markdown_notebook(path.read_text("utf-8"))]
+
+
+def divert_stderr(log: Path) -> None:
+    """Send what kernels say on starting into a file, so that it does not tear the progress bar."""
+    os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
+
+
+def execute(pages: list[Path], cache: JupyterCacheAbstract, timeout: int) -> None:
+    """Execute the pages that are not in the cache, one process per core.
+
+    Raises
+    ------
+    SystemExit
+        If a cell fails; the page and the traceback have been printed.
+    """
+    for record in cache.list_project_records():
+        cache.remove_nb_from_project(record.pk)
+    for page in pages:
+        cache.add_nb_to_project(str(page), read_data={"type": "plugin", "name": "myst_nb_md"})
+    todo = [ProcessData(record.pk, record.uri, cache, timeout, False) for record in cache.list_unexecuted()]
+    print(f"{len(pages)} pages have cells, {len(todo)} to execute.")
+    LOG.write_text("")
+    failed = []
+    # "spawn": a clean process each, whatever this one has loaded
+    with multiprocessing.get_context("spawn").Pool(os.cpu_count(), divert_stderr, (LOG,)) as pool:
+        results = pool.imap_unordered(ExecutionWorkerLocalMProc(), todo)
+        for code, uri in tqdm(results, total=len(todo), desc="Executing", unit="page", disable=not todo):
+            if code != 0:
+                failed.append(uri)
+    for uri in failed:
+        traceback = NbProjectRecord.record_from_uri(uri, cache.db).traceback
+        # the end of it: the cell, its error and the frames in between, not the executor's own frames
+        cell = (traceback or "").partition("CellExecutionError: ")[2] or LOG.read_text("utf-8")
+        print(f"\nFAILED: {Path(uri).relative_to(ROOT)}\n{cell}", file=sys.stderr)
+    if failed:
+        raise SystemExit(f"{len(failed)} of {len(pages)} pages did not run; nothing was built.")
+
+
+def render(builder: str) -> None:
+    """Render all pages from scratch: an incremental build forgets earlier warnings."""
+    for stale in (SITE, BUILD / ".doctrees", BUILD / "jupyter_execute"):
+        shutil.rmtree(stale, ignore_errors=True)
+    jupyter_book = Path(sys.executable).with_name("jupyter-book")
+    command = [str(jupyter_book), "build", str(ROOT), "--builder", builder, "--all", "-q"]
+    if builder == "html":
+        command += ["-W", "-n", "--keep-going"]
+    if subprocess.run(command, cwd=ROOT, check=False).returncode:
+        raise SystemExit("The book was not built: see the messages above.")
+
+
+def report(pages: list[Path], cache: JupyterCacheAbstract) -> None:
+    """Print the seconds of each page and where to open the site."""
+    seconds = {record.uri: record.data.get("execution_seconds", 0.0) for record in cache.list_cache_records()}
+    print("\nSeconds of each page (empty cache):")
+    for page in pages:
+        print(f"  {seconds.get(str(page), float('nan')):6.1f}  {page.relative_to(ROOT)}")
+    print(f"  {sum(seconds.get(str(page), 0.0) for page in pages):6.1f}  together")
+    print(f"\nOpen {(SITE / 'index.html').as_uri()}\nor run `make serve`.")
+
+
+def main(builder: str = "html") -> None:
+    config = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
+    cache = open_cache()
+    pages = notebook_pages()
+    execute(pages, cache, config["execute"]["timeout"])
+    render(builder)
+    if builder == "html":
+        # Jupyter Book's own redirect has neither title nor language
+        root = re.search(r"^root: (\S+)", (ROOT / "_toc.yml").read_text("utf-8"), re.MULTILINE)
+        (SITE / "index.html").write_text(REDIRECT.format(title=config["title"], page=root[1]), "utf-8")
+        report(pages, cache)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

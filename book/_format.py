@@ -1,0 +1,68 @@
+"""Hold the code of the chapters to the style of the package: `make format`.
+
+Only the source of cells is touched; their options and the prose stay as they are
+(jupytext alone would rewrite both, and ruff drops the closing semicolon that keeps
+a cell from printing its last value unless it knows that it reads a notebook).
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import jupytext
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def chapters() -> list[Path]:
+    """The pages with cells."""
+    pages = sorted((ROOT / "book").glob("**/*.md"))
+    return [page for page in pages if "\n```{code-cell}" in page.read_text("utf-8")]
+
+
+def sources(notebook: Path, fmt: str) -> list[str]:
+    """The code of each cell."""
+    return [cell.source for cell in jupytext.read(notebook, fmt=fmt).cells if cell.cell_type == "code"]
+
+
+def ruff(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run ruff over the chapters, written as notebooks into a folder."""
+    program = Path(sys.executable).with_name("ruff")
+    return subprocess.run(
+        [program, *command, "--config", ROOT / "pyproject.toml", folder],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def write_notebooks(folder: Path) -> dict[Path, Path]:
+    """Write each chapter as a notebook; which is where."""
+    places = {page: folder / f"{page.stem}.ipynb" for page in chapters()}
+    for page, place in places.items():
+        jupytext.write(jupytext.read(page, fmt="md:myst"), place)
+    return places
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        places = write_notebooks(Path(name))
+        ruff(Path(name), "check", "--fix", "--quiet")
+        ruff(Path(name), "format", "--quiet")
+        for page, place in places.items():
+            text = page.read_text("utf-8")
+            done = 0  # everything before this is finished
+            for old, new in zip(sources(page, "md:myst"), sources(place, "ipynb"), strict=True):
+                start = text.index(f"\n{old}\n```", done) + 1
+                text = text[:start] + new + text[start + len(old) :]
+                done = start + len(new)
+            if text != page.read_text("utf-8"):
+                page.write_text(text, "utf-8")
+                print(f"{page.relative_to(ROOT)} reformatted")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,456 @@
+"""The book's figure style and its sliders; imported by the chapters only.
+
+A chapter starts with ``figures.use_style()``.  Everything else is plain
+matplotlib, with these habits.
+
+*A figure* is a cell that makes one figure, with its caption, name and
+alternative text in the metadata of the cell::
+
+    ```{code-cell}
+    ---
+    mystnb:
+      image:
+        alt: The measured points follow the line from 0 to 1.
+      figure:
+        name: fig-decay
+        caption: |
+          What to see, with mathematics: $\\omega(k)$ has a gap.
+    ---
+    fig, ax = plt.subplots()
+    ax.plot(k, omega, label="ω");
+    ```
+
+and is cited as ``{numref}`fig-decay```.  Quote the alternative text if it
+contains a colon.  The cell must end in nothing but the figure (end the last
+line with a semicolon), because every output of the cell becomes a figure.
+Colours are inverted for dark pages by a style sheet: lightness flips, hue stays.
+A picture whose colours carry a scale (``imshow``, ``pcolormesh``) says
+``classes: field`` below ``image:`` and keeps its colours, on a white card;
+use ``rasterized=True`` for its mesh.
+
+*A slider* is a cell that ends in a call of `slider`.  Its ``figure`` metadata are
+the same; the alternative text is an argument, since each frame has its own.
+
+*A number in the prose* needs nothing from here: ``glue("kappa", 0.3821,
+display=False)`` of ``myst_nb`` and ``{glue:text}`kappa:.3f```; for an estimate, glue
+``str(estimate)`` and write ``{glue:text}`kappa```.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import io
+import itertools
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Literal
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
+from matplotlib.figure import Figure
+
+from lattice.stats import Estimate
+
+__all__ = ["COLOURS", "STYLE", "Slider", "errorbar", "slider", "use_style"]
+
+#: The colours of Okabe and Ito.  The first five have a contrast of at least 3 with the
+#: page, light or dark, and are the cycle of the lines; the last three are for areas.
+COLOURS = {
+    "blue": "#0072B2",
+    "vermilion": "#D55E00",
+    "green": "#009E73",
+    "purple": "#CC79A7",
+    "black": "#000000",
+    "orange": "#E69F00",
+    "sky": "#56B4E9",
+    "yellow": "#F0E442",
+}
+LINES = ("blue", "vermilion", "green", "purple", "black")
+# Four of the five colours print in nearly the same grey: dashes and markers tell them apart.
+DASHES = ("-", "--", "-.", ":", (0, (7, 2)))
+MARKERS = ("o", "s", "^", "D", "v")
+INK = "#222222"
+
+#: The matplotlib parameters of the book.  6 inches are 576 pixels in the column,
+#: and on a phone 350 pixels, where 12 points are still 10 pixels.
+STYLE: dict[str, Any] = {
+    "axes.edgecolor": INK,
+    "axes.facecolor": "none",
+    "axes.labelcolor": INK,
+    "axes.prop_cycle": mpl.cycler(color=[COLOURS[name] for name in LINES], linestyle=DASHES),
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": "medium",
+    "errorbar.capsize": 2.5,
+    "figure.constrained_layout.use": True,
+    "figure.facecolor": "none",
+    "figure.figsize": (6.0, 3.6),
+    "font.size": 12,
+    "grid.color": INK,
+    "image.cmap": "viridis",
+    "legend.fontsize": "small",
+    "legend.frameon": False,
+    "legend.handlelength": 2.6,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5,
+    "savefig.facecolor": "auto",
+    "svg.fonttype": "path",
+    # Identifiers made from the content and this salt: the same figure is the same file.
+    "svg.hashsalt": "lattice",
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
+
+MAX_WEIGHT = 300_000  # bytes of one slider as the reader's browser fetches it, compressed
+SHARED_LENGTH = 80  # characters from which a repeated group is worth a reference
+
+
+def use_style() -> None:
+    """Apply the book's style to all figures made from now on.
+
+    In a notebook figures are moreover displayed as SVG (site, JupyterLab) and
+    PDF (print), at the size they were made, with no date inside.
+    """
+    import IPython
+    import matplotlib_inline.backend_inline  # noqa: F401  (loaded later, it would choose the formats again)
+    from IPython.core.pylabtools import select_figure_formats
+
+    mpl.rcParams.update(STYLE)
+    shell = IPython.get_ipython()
+    if shell is None:
+        return
+    select_figure_formats(shell, ())
+    formatters = shell.display_formatter.formatters
+    formatters["image/svg+xml"].for_type(Figure, _svg)
+    formatters["application/pdf"].for_type(Figure, _pdf)
+
+
+def errorbar(
+    ax: Axes, x: Sequence[float], estimates: Estimate | Iterable[Estimate], **options: Any
+) -> ErrorbarContainer:
+    """Draw estimates as markers with bars of one standard error.
+
+    The j-th call on the same axes takes the colour of the j-th line and a marker of
+    its own, so that a theory and its measurement match.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where to draw.
+    x : (n,) sequence of float
+        Abscissae.
+    estimates : Estimate or iterable of Estimate
+        n of them, or one holding n values.
+    **options
+        Passed on to ``Axes.errorbar``, for example ``label``.
+
+    Returns
+    -------
+    ErrorbarContainer
+
+    Raises
+    ------
+    ValueError
+        If there are not as many estimates as abscissae.
+    """
+    each = [estimates] if isinstance(estimates, Estimate) else list(estimates)
+    value = np.concatenate([np.atleast_1d(estimate.value) for estimate in each])
+    stderr = np.concatenate([np.atleast_1d(estimate.stderr) for estimate in each])
+    if len(value) != len(x):
+        raise ValueError(f"estimates holds {len(value)} values; allowed: one per abscissa, {len(x)}")
+    turn = sum(isinstance(container, ErrorbarContainer) for container in ax.containers) % len(LINES)
+    look = {"color": COLOURS[LINES[turn]], "marker": MARKERS[turn], "linestyle": "none"}
+    return ax.errorbar(x, value, yerr=stderr, **(look | options))
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A figure that moves: what `slider` returns and a notebook displays.
+
+    Attributes
+    ----------
+    name : str
+        Prefix of the identifiers in the page, made from the content.
+    controls : tuple of (str, tuple of str)
+        Label and the texts of the values, per parameter.
+    frames : tuple of str
+        HTML of each frame, the last parameter running fastest.
+    shared : str
+        HTML of what several frames draw alike; the frames refer to it.
+    start : tuple of int
+        Index of the first value shown, per parameter.
+    png : bytes
+        The first frame shown, for print.
+    """
+
+    name: str
+    controls: tuple[tuple[str, tuple[str, ...]], ...]
+    frames: tuple[str, ...]
+    shared: str
+    start: tuple[int, ...]
+    png: bytes
+
+    def frame(self, *index: int) -> int:
+        """Number of the frame for one index per parameter."""
+        return int(np.ravel_multi_index(index, [len(texts) for _, texts in self.controls]))
+
+    def html(self) -> str:
+        """The face for the site: all frames, and controls that ``slider.js`` shows and moves."""
+        first = self.frame(*self.start)
+        parts = ['<div class="lk-slider">', self.shared]
+        for number, frame in enumerate(self.frames):
+            parts.append(f'<div class="lk-frame"{"" if number == first else " hidden"}>{frame}</div>')
+        for number, ((label, texts), index) in enumerate(zip(self.controls, self.start, strict=True)):
+            key = f"{self.name}-control-{number}"
+            parts.append(
+                f'<div class="lk-control" hidden><label for="{key}">{escape(label)}</label>'
+                f'<input id="{key}" type="range" min="0" max="{len(texts) - 1}" step="1" value="{index}"'
+                f' aria-valuetext="{escape(texts[index])}" data-texts="{escape(json.dumps(texts))}">'
+                f'<output for="{key}" aria-live="off">{escape(texts[index])}</output></div>'
+            )
+        return "".join([*parts, "</div>"])
+
+    def widget(self) -> Any:
+        """The live face for JupyterLab: an ipywidgets box with one slider per parameter."""
+        import ipywidgets
+
+        picture = ipywidgets.HTML()
+        bars = [
+            ipywidgets.SelectionSlider(
+                options=[(text, i) for i, text in enumerate(texts)],
+                value=index,
+                description=label,
+                style={"description_width": "initial"},
+                layout={"width": "36em", "max_width": "100%"},
+            )
+            for (label, texts), index in zip(self.controls, self.start, strict=True)
+        ]
+
+        def show(_change: object = None) -> None:
+            frame = self.frames[self.frame(*(bar.value for bar in bars))]
+            # A page of JupyterLab may be dark, and knows nothing of the book's style sheets.
+            picture.value = f'<div style="background:#fff">{self.shared}{frame}</div>'
+
+        for bar in bars:
+            bar.observe(show, "value")
+        show()
+        return ipywidgets.VBox([picture, *bars])
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        faces = {"text/html": self.html(), "image/png": base64.b64encode(self.png).decode()}
+        return self.widget()._repr_mimebundle_() | faces
+
+
+def slider(
+    draw: Callable[..., Figure],
+    values: Mapping[str, Sequence[Any]],
+    *,
+    alt: str | Callable[..., str],
+    start: int | tuple[int, ...] = 0,
+    kind: Literal["svg", "png"] = "svg",
+) -> Slider:
+    """Draw a figure for every value of one or two parameters, to be moved by the reader.
+
+    All frames are drawn now, so the published page needs neither a kernel nor
+    the network.  Let it be the last expression of its cell.  The author keeps
+    the picture steady: same size, same axis limits, same legend in every frame.
+
+    Parameters
+    ----------
+    draw : callable
+        ``draw(value)`` or ``draw(first, second)`` makes and returns a figure.
+    values : mapping of str to sequence
+        The values of each parameter, at least two, by label; one or two
+        parameters, passed to `draw` in this order.  Labels are plain text, Greek letters included.
+    alt : str or callable
+        Alternative text: ``alt(value)`` for each frame, or one text to which the values are added.
+    start : int or tuple of int
+        Index of the first value shown, for two parameters one each (0 means the first of both).
+    kind : {"svg", "png"}
+        "svg" for lines; "png", in 64 colours on white, for fields.
+
+    Returns
+    -------
+    Slider
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, `draw` does not return a figure, the
+        size of the figure changes, or the slider weighs more than 300 kB compressed.
+
+    Examples
+    --------
+    >>> def draw(rate):
+    ...     fig, ax = plt.subplots()
+    ...     ax.plot([0, 1], [1, np.exp(-rate)])
+    ...     ax.set(ylim=(0, 1), xlabel="time $t$", ylabel="energy $e(t)$")
+    ...     return fig
+    >>> picture = slider(draw, {"rate": [1, 2, 4]}, alt=lambda rate: f"Decay at rate {rate}")
+    >>> len(picture.frames)
+    3
+    """
+    controls = _controls(values)
+    start = (start,) * len(controls) if isinstance(start, int) else tuple(start)
+    if len(start) != len(controls) or not all(
+        0 <= i < len(texts) for i, (_, texts) in zip(start, controls, strict=True)
+    ):
+        raise ValueError(f"start = {start!r}; allowed: one index into the values per parameter")
+    if kind not in ("svg", "png"):
+        raise ValueError(f"kind = {kind!r}; allowed: 'svg' or 'png'")
+    if not (callable(alt) or alt):
+        raise ValueError(f"alt = {alt!r}; allowed: a text or a callable that returns one")
+
+    pictures, alts, sizes = [], [], set()
+    places = itertools.product(*(range(len(texts)) for _, texts in controls))
+    for place, point in zip(places, itertools.product(*values.values()), strict=True):
+        figure = draw(*point)
+        if not isinstance(figure, Figure):
+            raise ValueError(f"draw{point!r} returned {figure!r}; allowed: a matplotlib Figure")
+        plt.close(figure)  # else the notebook displays it below the slider as well
+        sizes.add(tuple(map(float, figure.get_size_inches())))
+        pictures.append(_svg(figure) if kind == "svg" else _png(figure))
+        if place == start:
+            png = _png(figure)
+        now = ", ".join(f"{label} = {texts[i]}" for (label, texts), i in zip(controls, place, strict=True))
+        alts.append(alt(*point) if callable(alt) else f"{alt} ({now})")
+    if len(sizes) > 1:
+        raise ValueError(f"draw returned figures of {sorted(sizes)} inches; allowed: one size for all frames")
+
+    name = "lk-" + hashlib.sha256(repr((controls, alts, pictures)).encode()).hexdigest()[:8]
+    if kind == "svg":
+        shared, frames = _share([_parse(picture) for picture in pictures], alts, name)
+    else:
+        shared, frames = "", tuple(map(_img, pictures, alts))
+    result = Slider(name, controls, frames, shared, start, png)
+    weight = len(gzip.compress(result.html().encode()))
+    if weight > MAX_WEIGHT:
+        raise ValueError(
+            f"values gives {len(frames)} frames of {weight} bytes compressed; "
+            f"allowed: {MAX_WEIGHT} (fewer values or points, or the other kind)"
+        )
+    return result
+
+
+def _controls(values: Mapping[str, Sequence[Any]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Labels and texts of the values, checked."""
+    if not (isinstance(values, Mapping) and 1 <= len(values) <= 2):
+        raise ValueError(f"values = {values!r}; allowed: a mapping of one or two labels to their values")
+    for label, series in values.items():
+        if len(series) < 2:
+            raise ValueError(f"values[{label!r}] = {series!r}; allowed: at least two values")
+    return tuple((label, tuple(map(_text, series))) for label, series in values.items())
+
+
+def _text(value: Any) -> str:
+    """A value as the reader sees it: four digits and a true minus sign."""
+    if isinstance(value, str):
+        return value
+    return f"{value:.4g}".replace("-", "−")
+
+
+def _svg(figure: Figure) -> str:
+    stream = io.StringIO()
+    figure.savefig(stream, format="svg", metadata={"Date": None})
+    return stream.getvalue()
+
+
+def _pdf(figure: Figure) -> bytes:
+    stream = io.BytesIO()
+    figure.savefig(stream, format="pdf", metadata={"CreationDate": None})
+    return stream.getvalue()
+
+
+def _png(figure: Figure) -> bytes:
+    """The figure on white in 64 colours: a third of the weight, and no difference to see."""
+    from PIL import Image
+
+    stream, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(stream, format="png", dpi=160, facecolor="white")
+    Image.open(stream).convert("RGB").quantize(64).save(small, format="png", optimize=True)
+    return small.getvalue()
+
+
+def _img(png: bytes, alt: str) -> str:
+    return f'<img alt="{escape(alt)}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+
+
+def _parse(svg: str) -> Element:
+    """A matplotlib SVG as a tree without name spaces, for use inside a page."""
+    svg = re.sub(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg).replace("xlink:href", "href")
+    root = ElementTree.fromstring(svg)
+    for element in root.iter():
+        element.text = element.text if (element.text or "").strip() else None
+        element.tail = None
+        for key in element.attrib.keys() & {"d", "x", "y"}:
+            # A hundredth of a point is not seen, and six digits are most of the weight.
+            short = re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", element.attrib[key])
+            element.set(key, " ".join(short.split()))
+    return root
+
+
+def _share(roots: list[Element], alts: list[str], name: str) -> tuple[str, tuple[str, ...]]:
+    """Frames in which all that is referred to, or drawn alike elsewhere, is a reference.
+
+    Matplotlib's identifiers collide between frames, and a page must not contain
+    one twice; sharing by content removes both the collision and most of the weight.
+    """
+    shared: dict[str, str] = {}  # serialised element, without identifier: its identifier
+
+    def define(element: Element) -> str:
+        return shared.setdefault(_serial(element), f"{name}-{len(shared)}")
+
+    for root in roots:
+        # matplotlib styles "*", which would mean the whole page: let the frame's root hand it down.
+        root.attrib = {key: root.attrib[key] for key in ("width", "height", "viewBox")}
+        root.set("style", "stroke-linejoin:round;stroke-linecap:butt")
+        renamed = {}
+        for parent in list(root.iter()):
+            for defs in parent.findall("defs"):
+                parent.remove(defs)
+                for element in defs:
+                    if element.tag != "style":
+                        key = element.attrib.pop("id")
+                        renamed["#" + key] = "#" + define(element)
+        for element in root.iter():
+            element.attrib.pop("id", None)
+            for key, value in element.attrib.items():
+                if found := re.search(r"^#.+" if key == "href" else r"(?<=url\()#[^)]+", value):
+                    element.set(key, value.replace(found[0], renamed[found[0]]))
+
+    count = Counter(_serial(group) for root in roots for group in root.iter("g"))
+
+    def refer(parent: Element) -> None:
+        for place, child in enumerate(parent):
+            text = _serial(child)
+            if child.tag == "g" and count[text] > 1 and len(text) > SHARED_LENGTH:
+                parent[place] = Element("use", href="#" + define(child))
+            else:
+                refer(child)
+
+    frames = []
+    for root, alt in zip(roots, alts, strict=True):
+        refer(root)
+        root.attrib |= {"role": "img", "aria-label": alt}
+        frames.append(_serial(root))
+    defs = "".join(re.sub(r"^<\w+", rf'\g<0> id="{key}"', text) for text, key in shared.items())
+    # Not display: none, in which clip paths are lost.
+    hidden = '<svg width="0" height="0" style="position:absolute" aria-hidden="true">'
+    return f"{hidden}<defs>{defs}</defs></svg>", tuple(frames)
+
+
+def _serial(element: Element) -> str:
+    return ElementTree.tostring(element, encoding="unicode")

@@ -1,0 +1,101 @@
+r"""Phonons that fly freely between two ends that absorb and emit them.
+
+Without collisions the distribution of phonons obeys
+:math:`\partial_t W + v(k) \partial_x W = 0` in the chain, and the ends only enter
+as boundary conditions: an end at temperature T absorbs a phonon that
+arrives with probability a(k), reflects it otherwise, and emits a(k) T.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.integrate
+from numpy.typing import ArrayLike, NDArray
+
+from ..model import Chain, Langevin
+from ..waves import dispersion, group_velocity
+
+__all__ = ["absorption", "current"]
+
+
+def absorption(chain: Chain, friction: float, k: ArrayLike, *, end: str) -> NDArray[np.float64]:
+    r"""The probability :math:`a(k) = 1 - |R(k)|^2` that an end with friction absorbs a phonon.
+
+    Parameters
+    ----------
+    chain : Chain
+        Uniform and harmonic; its bulk is the medium.
+    friction : float
+        Friction γ of the last site, not negative.
+    k : array_like
+        Wave numbers.
+    end : {"fixed", "free"}
+        What lies beyond the last site.
+
+    Raises
+    ------
+    ValueError
+        If the chain is not harmonic and uniform, the friction is negative or the end unknown.
+
+    Notes
+    -----
+    The reflected amplitude follows from the motion of the last site, q₁: with
+    a wall beyond it, :math:`\chi q_0 = i\omega\gamma q_1` must hold for the continued
+    wave :math:`q_j = e^{-2\pi i k j} + R\, e^{2\pi i k j}`; with a free end,
+    :math:`\chi q_0 = (\chi + i\omega\gamma) q_1`.
+    """
+    if not chain.is_harmonic:
+        raise ValueError("chain is anharmonic; allowed: bonds and pins with chi alone")
+    if not friction >= 0:
+        raise ValueError(f"friction = {friction!r}; allowed: a number, not negative")
+    if end not in ("fixed", "free"):
+        raise ValueError(f"end = {end!r}; allowed: 'fixed' or 'free'")
+    k = np.asarray(k, dtype=np.float64)
+    chi = float(chain.bond.chi)
+    wave_impedance = chi * np.abs(np.sin(2 * np.pi * k))
+    resistance = friction * dispersion(chain, k)
+    # |χ - z e^{±iθ}|² with z = iωγ at a wall and χ + iωγ at a free end; a = 1 - their ratio
+    if end == "fixed":
+        even = chi**2 + resistance**2
+    else:
+        even = 2 * chi**2 * (1 - np.cos(2 * np.pi * k)) + resistance**2
+    odd = 2 * resistance * wave_impedance
+    return np.divide(2 * odd, even + odd, out=np.zeros_like(even + odd), where=even + odd > 0)
+
+
+def current(chain: Chain, left: Langevin, right: Langevin) -> float:
+    r"""The stationary energy current of free phonons between two baths, to the right.
+
+    .. math:: J = (T_L - T_R) \int_0^{1/2} v(k)\, \frac{a_L a_R}{a_L + a_R - a_L a_R}\, dk
+
+    The fraction sums all reflections of a phonon between the ends, without interference,
+    so the length of the chain does not enter: this is the limit of long chains.
+
+    Parameters
+    ----------
+    chain : Chain
+        Uniform and harmonic, with two ends.
+    left, right : Langevin
+        Baths at the two end sites, without force.
+
+    Raises
+    ------
+    ValueError
+        If the chain is a ring or not uniform and harmonic, or a bath is not at its end or exerts a force.
+    """
+    if chain.periodic:
+        raise ValueError("boundary = 'periodic'; allowed: 'fixed', 'free' or a pair of them")
+    for name, bath, sites in (("left", left, (0, -chain.n)), ("right", right, (-1, chain.n - 1))):
+        if bath.site not in sites:
+            raise ValueError(f"{name}.site = {bath.site}; allowed: {sites[0]} or {sites[1]}")
+        if bath.force:
+            raise ValueError(f"{name}.force = {bath.force}; allowed: 0")
+
+    def integrand(k: float) -> float:
+        a_left = absorption(chain, left.friction, k, end=chain.ends[0])
+        a_right = absorption(chain, right.friction, k, end=chain.ends[1])
+        either = a_left + a_right - a_left * a_right
+        return float(group_velocity(chain, k) * a_left * a_right / either) if either > 0 else 0.0
+
+    integral, _ = scipy.integrate.quad(integrand, 0.0, 0.5, epsabs=1e-12, epsrel=1e-10, limit=200)
+    return (left.temperature - right.temperature) * integral

@@ -1,0 +1,320 @@
+"""Time evolution of an ensemble of chains, in isolation or between Langevin baths."""
+
+from __future__ import annotations
+
+import builtins
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._kernels import chain as kernel
+from .._kernels.random import LANES, streams
+from ..model import Chain, Langevin, State, energy
+
+__all__ = ["BlowUp", "Trajectory", "evolve"]
+
+# Sites, ghosts included, that one task holds: what fits into the first-level cache.
+STRIP = 1024
+ENDS = {"free": kernel.FREE, "fixed": kernel.FIXED, "periodic": kernel.PERIODIC}
+
+
+@dataclass(frozen=True)
+class _Splitting:
+    """Kicks and drifts in units of the step, palindromic, a kick first.
+
+    `limit` is the largest stable ωh of an oscillator, `default` the one that evolve chooses.
+    """
+
+    kicks: tuple[float, ...]
+    drifts: tuple[float, ...]
+    limit: float
+    default: float
+
+
+def _palindrome(kicks: tuple[float, ...], drifts: tuple[float, ...]) -> tuple[tuple[float, ...], ...]:
+    """Fill in the middle kick and the middle drifts, so that either sum is 1, and mirror."""
+    last = 0.5 - sum(drifts)
+    return (*kicks, 1 - 2 * sum(kicks), *reversed(kicks)), (*drifts, last, last, *reversed(drifts))
+
+
+# The fourth-order scheme is SRKN6b of Blanes and Moan, J. Comput. Appl. Math. 142, 313 (2002).
+_SCHEMES = {
+    "verlet": _Splitting((0.5, 0.5), (1.0,), limit=2.0, default=0.1),
+    "fourth-order": _Splitting(
+        *_palindrome(
+            (0.0829844064174052, 0.396309801498368, -0.0390563049223486),
+            (0.245298957184271, 0.604872665711080),
+        ),
+        limit=3.1634,
+        default=0.5,
+    ),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """States of an ensemble at chosen times, and the inputs that made them.
+
+    Attributes
+    ----------
+    times : (times,) array
+        Since the start.
+    q, p : (times, replicas, n) array
+        Displacements and momenta, read-only.
+    chain, dt, scheme, baths
+        What was evolved and how; `dt` is the longest step allowed.
+    """
+
+    times: NDArray[np.float64]
+    q: NDArray[np.float64]
+    p: NDArray[np.float64]
+    chain: Chain
+    dt: float
+    scheme: str
+    baths: tuple[Langevin, ...]
+
+    def state(self, i: int) -> State:
+        """The ensemble at ``times[i]``."""
+        return State(self.q[i], self.p[i])
+
+    def energy(self) -> NDArray[np.float64]:
+        """Total energies, shape (times, replicas)."""
+        return energy(self.chain, self.q, self.p)
+
+
+class BlowUp(RuntimeError):
+    """A replica has left the finite numbers.
+
+    Attributes
+    ----------
+    time : float
+        The output time at which it was noticed; the time before was still finite.
+    replica : int
+        Which it was (the first, if several went in the same interval).
+    trajectory : Trajectory
+        All replicas up to the output time before; every entry is finite.
+    """
+
+    def __init__(self, time: float, replica: int, trajectory: Trajectory) -> None:
+        super().__init__(time, replica, trajectory)
+        self.time, self.replica, self.trajectory = time, replica, trajectory
+
+    def __str__(self) -> str:
+        kept = self.trajectory.times.size
+        since = float(self.trajectory.times[-1]) if kept else 0.0
+        return (
+            f"replica {self.replica} blew up between t = {since:.6g} and t = {self.time:.6g} "
+            f"(dt = {self.trajectory.dt:.3g}); the {kept} earlier outputs are in .trajectory"
+        )
+
+
+def _stiffest(chain: Chain, q: NDArray[np.float64]) -> float:
+    r"""An upper bound of the highest frequency, from the curvatures at rest and at the displacements q.
+
+    Gershgorin: :math:`\omega^2 \le \max_j\,[2|V''_{j-1}| + 2|V''_j| + |U''_j|]`, which for a
+    uniform chain is the band edge :math:`4\chi + \omega_0^2`.  A cosine counts :math:`|J|m^2`
+    wherever it stands.
+    """
+
+    def largest(law, x):
+        curvature = np.maximum(np.abs(law.chi + x * (2 * law.alpha + 3 * x * law.beta)), np.abs(law.chi))
+        return curvature.max(axis=0) + np.abs(law.J) * law.m**2
+
+    bonds = chain.slots(largest(chain.bond, chain.stretches(q)))
+    return math.sqrt((2 * (bonds[:-1] + bonds[1:]) + largest(chain.pin, q)).max())
+
+
+def _coefficients(chain: Chain, replicas: int) -> tuple[tuple, tuple]:
+    """Bond and pin as the kernel wants them: numbers, or arrays along a strip of `replicas`."""
+    cosine = bool(np.any(chain.bond.J) or np.any(chain.pin.J))
+    names = ("chi",) if chain.is_harmonic else ("chi", "alpha", "beta", *(("J", "m") if cosine else ()))
+    pinned = any(np.any(getattr(chain.pin, name)) for name in ("chi", "alpha", "beta", "J"))
+    if chain.is_uniform:
+        bond = tuple(float(getattr(chain.bond, name)) for name in names)
+        return bond, tuple(float(getattr(chain.pin, name)) for name in names) if pinned else ()
+
+    def tiled(row):
+        # longer than needed: what fills a strip up is never read back
+        return np.tile(row, replicas + -(-kernel.UNROLL // row.size))
+
+    bond = tuple(
+        tiled(np.append(chain.slots(np.broadcast_to(getattr(chain.bond, name), chain.n_bonds)), 0.0))
+        for name in names
+    )
+    if not pinned:
+        return bond, ()
+    return bond, tuple(tiled(np.pad(np.broadcast_to(getattr(chain.pin, name), chain.n), 1)) for name in names)
+
+
+def _check_times(times: ArrayLike) -> NDArray[np.float64]:
+    times = np.array(times, dtype=np.float64)
+    if times.ndim != 1 or times.size == 0:
+        raise ValueError(f"times has shape {times.shape}; allowed: a vector of at least one time")
+    if not np.isfinite(times).all() or times[0] < 0 or (np.diff(times) <= 0).any():
+        raise ValueError(f"times = {times!r}; allowed: finite, increasing, the first not negative")
+    times.setflags(write=False)
+    return times
+
+
+def _check_baths(chain: Chain, baths: Iterable[Langevin]) -> tuple[tuple[Langevin, ...], NDArray[np.int64]]:
+    if isinstance(baths, Langevin):
+        raise ValueError(f"baths = {baths!r}; allowed: a sequence of Langevin baths")
+    baths = tuple(baths)
+    for bath in baths:
+        if not isinstance(bath, Langevin):
+            raise ValueError(f"baths contains {bath!r}; allowed: Langevin baths")
+        if not -chain.n <= bath.site < chain.n:
+            raise ValueError(f"site = {bath.site} of a bath; allowed: {-chain.n} to {chain.n - 1}")
+    sites = np.array([bath.site % chain.n for bath in baths], dtype=np.int64)
+    if np.unique(sites).size < sites.size:
+        raise ValueError(f"baths act at sites {sites.tolist()}; allowed: one a site")
+    return baths, sites
+
+
+def _check_step(
+    dt: float | None, scheme: _Splitting, stiffest: float, damping: float, longest: float
+) -> float:
+    if dt is None:
+        fastest = max(stiffest, damping)
+        return min(longest, scheme.default / fastest) if fastest > 0 else longest
+    if isinstance(dt, bool) or not isinstance(dt, (int, float, np.number)) or not 0 < dt < math.inf:
+        raise ValueError(f"dt = {dt!r}; allowed: None or a finite number above 0")
+    if dt * stiffest >= scheme.limit:
+        raise ValueError(
+            f"dt = {dt!r} with frequencies up to {stiffest:.4g}; "
+            f"allowed: below {scheme.limit / stiffest:.4g}, where the scheme is stable"
+        )
+    return float(dt)
+
+
+def _seed_sequence(rng: np.random.Generator | np.random.SeedSequence | int | None) -> np.random.SeedSequence:
+    if isinstance(rng, np.random.Generator):
+        return rng.bit_generator.seed_seq
+    if isinstance(rng, np.random.SeedSequence):
+        return rng
+    if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool) and rng >= 0:
+        return np.random.SeedSequence(int(rng))
+    raise ValueError(
+        f"rng = {rng!r}; allowed: with a bath at a temperature above 0, a numpy.random.Generator, "
+        "a SeedSequence or a seed"
+    )
+
+
+def _evolve_strip(task: tuple) -> tuple:
+    """One strip of replicas through all times (at module level, so that process pools can send it)."""
+    start_q, start_p, steps, *rest = task
+    out_q = np.empty((steps.size, *start_q.shape))
+    out_p = np.empty_like(out_q)
+    return out_q, out_p, *kernel.run(start_q, start_p, steps, *rest, out_q, out_p)
+
+
+def evolve(
+    chain: Chain,
+    start: State,
+    times: ArrayLike,
+    *,
+    dt: float | None = None,
+    scheme: str = "verlet",
+    baths: Iterable[Langevin] = (),
+    rng: np.random.Generator | np.random.SeedSequence | int | None = None,
+    map: Callable = builtins.map,
+) -> Trajectory:
+    r"""Evolve an ensemble and return its states at given times.
+
+    Parameters
+    ----------
+    chain : Chain
+        What is simulated.
+    start : State
+        The ensemble at time 0.
+    times : (times,) array
+        Increasing times since the start at which to keep the state; 0 is allowed.
+    dt : float, optional
+        The longest step: each interval between outputs is cut into as few equal steps as
+        this allows.  By default :math:`\omega\,dt = 0.1` (Verlet) or 0.5 (fourth order),
+        where ω is a bound of the highest frequency that counts the curvatures at rest and
+        in the start state, or the largest friction if that is higher.
+    scheme : {"verlet", "fourth-order"}
+        Velocity Verlet, or the splitting with six force evaluations a step of Blanes and Moan
+        (2002), stable for :math:`\omega\,dt` below 2 and 3.16.  Both are symplectic and time-reversible.
+    baths : iterable of Langevin
+        At most one a site.
+    rng : numpy.random.Generator, SeedSequence or int
+        Where the noise of the baths comes from; needed if one has a temperature above 0.
+        Replica i uses the i-th child spawned from it.
+    map : callable
+        Like the builtin; called over fixed blocks of replicas.  The result does not depend on it.
+
+    Returns
+    -------
+    Trajectory
+
+    Notes
+    -----
+    A bath acts between the steps by its exact Ornstein-Uhlenbeck map, half before
+    and half after ("OBABO").  What a symmetric kick-drift-kick step of a harmonic chain conserves
+    contains the kinetic energy unchanged, and that is all a bath sees of it: so with baths
+    of one temperature at a few sites the kept momenta are exactly canonical and no current
+    flows, at any step.  (With the bath amid the drift, "BAOAB", they would be colder by a
+    factor :math:`1 - \omega^2 dt^2/4`, a fake temperature profile.)  Bias of the
+    stationary state: :math:`O(dt^2)`, in equilibrium that of the scheme.
+
+    Raises
+    ------
+    ValueError
+        Before anything is computed, if an argument is not allowed; a `dt` at which the
+        stiffest bond is unstable is not.
+    BlowUp
+        If a state is not finite.  The error carries what was computed until then.
+    """
+    if not isinstance(chain, Chain):
+        raise ValueError(f"chain = {chain!r}; allowed: a Chain")
+    if not isinstance(start, State) or start.q.shape[1] != chain.n:
+        found = f"with {start.q.shape[1]} sites" if isinstance(start, State) else repr(start)
+        raise ValueError(f"start = {found}; allowed: a State with {chain.n} sites")
+    if scheme not in _SCHEMES:
+        raise ValueError(f"scheme = {scheme!r}; allowed: {list(_SCHEMES)}")
+    splitting = _SCHEMES[scheme]
+    times = _check_times(times)
+    baths, sites = _check_baths(chain, baths)
+    intervals = np.diff(times, prepend=0.0)
+    damping = max((bath.friction for bath in baths), default=0.0)
+    dt = _check_step(dt, splitting, _stiffest(chain, start.q), damping, intervals.max())
+    replicas, n = start.q.shape
+    if any(bath.temperature > 0 and bath.friction > 0 for bath in baths):
+        noise = streams(_seed_sequence(rng), replicas)
+    else:
+        noise = np.zeros((replicas, 4, LANES), dtype=np.uint64)
+
+    # 1e-9: an interval of 10 dt has 10 steps whichever way it was rounded
+    steps = np.ceil(intervals / dt * (1 - 1e-9)).astype(np.int64)
+    sizes = intervals / np.maximum(steps, 1)
+    strip = max(1, STRIP // (n + 2))
+    parts = [slice(i, min(i + strip, replicas)) for i in range(0, replicas, strip)]
+    common = (
+        np.array(splitting.kicks),
+        np.array(splitting.drifts),
+        *_coefficients(chain, min(strip, replicas)),
+        tuple(ENDS[end] for end in chain.ends),
+        sites,
+        np.reshape([(b.temperature, b.friction, b.force) for b in baths], (len(baths), 3)).astype(float),
+    )
+    tasks = [(start.q[part], start.p[part], steps, sizes, *common, noise[part]) for part in parts]
+
+    q = np.empty((times.size, replicas, n))
+    p = np.empty_like(q)
+    failures = []
+    for part, (strip_q, strip_p, failed, replica) in zip(parts, map(_evolve_strip, tasks), strict=True):
+        q[:, part], p[:, part] = strip_q, strip_p
+        if failed >= 0:
+            failures.append((failed, part.start + replica))
+    failed, replica = min(failures, default=(times.size, -1))
+    for array in (q, p):
+        array.setflags(write=False)
+    run = Trajectory(times[:failed], q[:failed], p[:failed], chain, dt, scheme, baths)
+    if failures:
+        raise BlowUp(float(times[failed]), replica, run)
+    return run

@@ -1,0 +1,333 @@
+r"""What is simulated: the force law, the chain, its baths and its state.
+
+Site j carries a displacement :math:`q_j` and a momentum :math:`p_j` (mass 1);
+bond j stretches by :math:`r_j = q_{j+1} - q_j`.  Everything is dimensionless:
+mass, Boltzmann's constant and the lattice spacing are 1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "Bond",
+    "Chain",
+    "Langevin",
+    "Pin",
+    "State",
+    "energy",
+    "kinetic_energy",
+    "site_energy",
+]
+
+Boundary = Literal["periodic", "fixed", "free"]
+BOUNDARIES = ("periodic", "fixed", "free")
+
+
+def _coefficient(owner: str, name: str, value: ArrayLike) -> float | NDArray[np.float64]:
+    """A finite number, or a read-only vector of finite numbers."""
+    array = np.array(value, dtype=np.float64)
+    if array.ndim > 1 or array.size == 0:
+        raise ValueError(f"{owner}.{name} has shape {array.shape}; allowed: a number or a 1-d array")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{owner}.{name} = {value!r}; allowed: finite numbers")
+    if array.ndim == 0:
+        return float(array)
+    array.setflags(write=False)
+    return array
+
+
+@dataclass(frozen=True, eq=False)
+class Bond:
+    r"""The force law :math:`V(r) = \chi r^2/2 + \alpha r^3/3 + \beta r^4/4 + J(1 - \cos m r)`.
+
+    Each coefficient is a number or a vector with one entry per bond, left to
+    right; harmonic, FPUT, :math:`\phi^4` and rotor chains are choices of them.
+
+    Parameters
+    ----------
+    chi, alpha, beta : float or (n_bonds,) array
+        Harmonic stiffness, cubic and quartic coefficient.
+    J, m : float or (n_bonds,) array
+        Strength and wave number of the cosine.
+
+    Raises
+    ------
+    ValueError
+        If a coefficient is not finite or has more than one dimension.
+    """
+
+    chi: float | NDArray[np.float64] = 0.0
+    alpha: float | NDArray[np.float64] = 0.0
+    beta: float | NDArray[np.float64] = 0.0
+    J: float | NDArray[np.float64] = 0.0
+    m: float | NDArray[np.float64] = 1.0
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = _coefficient(type(self).__name__, f.name, getattr(self, f.name))
+            object.__setattr__(self, f.name, value)
+
+    @classmethod
+    def fput(cls, *, alpha: ArrayLike = 0.0, beta: ArrayLike = 0.0, chi: ArrayLike = 1.0) -> Bond:
+        """Fermi-Pasta-Ulam-Tsingou bond with the given anharmonicities."""
+        return cls(chi=chi, alpha=alpha, beta=beta)
+
+    @classmethod
+    def rotor(cls, *, J: ArrayLike = 1.0, m: ArrayLike = 1.0) -> Bond:
+        r"""Cosine bond :math:`J(1 - \cos m r)` of the rotor chain."""
+        return cls(J=J, m=m)
+
+    @property
+    def is_harmonic(self) -> bool:
+        """Whether the law is quadratic."""
+        return not (np.any(self.alpha) or np.any(self.beta) or np.any(self.J))
+
+    def potential(self, r: ArrayLike) -> NDArray[np.float64]:
+        """V(r), elementwise; the last axis of `r` runs over the bonds."""
+        r = np.asarray(r, dtype=np.float64)
+        polynomial = r * r * (self.chi / 2 + r * (self.alpha / 3 + r * self.beta / 4))
+        # 2 sin²(mr/2) = 1 - cos(mr), without the cancellation at small r
+        return polynomial + 2 * self.J * np.sin(self.m * r / 2) ** 2
+
+    def slope(self, r: ArrayLike) -> NDArray[np.float64]:
+        """V'(r): the tension of a bond stretched by r."""
+        r = np.asarray(r, dtype=np.float64)
+        return r * (self.chi + r * (self.alpha + r * self.beta)) + self.J * self.m * np.sin(self.m * r)
+
+    def curvature(self, r: ArrayLike) -> NDArray[np.float64]:
+        """V''(r): the stiffness of a bond stretched by r."""
+        r = np.asarray(r, dtype=np.float64)
+        polynomial = self.chi + r * (2 * self.alpha + 3 * r * self.beta)
+        return polynomial + self.J * self.m**2 * np.cos(self.m * r)
+
+
+class Pin(Bond):
+    r"""The force law of :class:`Bond` on site: :math:`V(q_j)` holds site j at the origin."""
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    r"""A chain of n unit masses, :math:`H = \sum_j p_j^2/2 + \sum_j V(r_j) + \sum_j U(q_j)`.
+
+    Parameters
+    ----------
+    n : int
+        Number of sites, at least 2 (3 if periodic).
+    bond : Bond
+        The law V, stiffness 1 by default; a coefficient vector has `n_bonds` entries.
+    pin : Pin
+        The on-site law U, none by default; a coefficient vector has `n` entries.
+    boundary : {"periodic", "fixed", "free"} or a pair of the last two
+        Both ends, or the left and the right one.  A fixed end is a bond to a
+        wall at rest; a free end has none.
+
+    Notes
+    -----
+    Bonds count from the left.  Periodic: bond j joins sites j and j+1 (mod n).
+    With a fixed left end bond 0 joins the wall and site 0.
+
+    Raises
+    ------
+    ValueError
+        If the size or the boundary is not allowed, or a coefficient vector has the wrong length.
+    """
+
+    n: int
+    bond: Bond = field(default_factory=lambda: Bond(chi=1.0))
+    pin: Pin = field(default_factory=Pin)
+    boundary: Boundary | tuple[Boundary, Boundary] = "periodic"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.boundary, list):
+            object.__setattr__(self, "boundary", tuple(self.boundary))
+        ends = self.ends
+        if len(ends) != 2 or any(end not in BOUNDARIES for end in ends) or ends.count("periodic") == 1:
+            raise ValueError(
+                f"boundary = {self.boundary!r}; allowed: 'periodic', 'fixed', 'free' "
+                "or a pair such as ('fixed', 'free')"
+            )
+        least = 3 if self.periodic else 2
+        if isinstance(self.n, bool) or not isinstance(self.n, (int, np.integer)) or self.n < least:
+            raise ValueError(f"n = {self.n!r}; allowed: an integer of at least {least}")
+        object.__setattr__(self, "n", int(self.n))
+        for name, kind, law, length in (
+            ("bond", Bond, self.bond, self.n_bonds),
+            ("pin", Pin, self.pin, self.n),
+        ):
+            if not isinstance(law, kind):
+                raise ValueError(f"{name} = {law!r}; allowed: a {kind.__name__}")
+            for f in fields(law):
+                value = getattr(law, f.name)
+                if np.ndim(value) and len(value) != length:
+                    raise ValueError(
+                        f"{name}.{f.name} has {len(value)} entries; allowed: a number or {length} entries"
+                    )
+
+    @property
+    def ends(self) -> tuple[Boundary, Boundary]:
+        """The left and the right boundary."""
+        return self.boundary if isinstance(self.boundary, tuple) else (self.boundary,) * 2
+
+    @property
+    def periodic(self) -> bool:
+        """Whether the chain is a ring."""
+        return self.ends[0] == "periodic"
+
+    @property
+    def n_bonds(self) -> int:
+        """Number of bonds, those to a wall included."""
+        return self.n if self.periodic else self.n - 1 + self.ends.count("fixed")
+
+    @property
+    def is_harmonic(self) -> bool:
+        """Whether all forces are linear."""
+        return self.bond.is_harmonic and self.pin.is_harmonic
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether no coefficient depends on its place."""
+        return all(np.ndim(getattr(law, f.name)) == 0 for law in (self.bond, self.pin) for f in fields(law))
+
+    def _rows(self, name: str, values: ArrayLike) -> NDArray[np.float64]:
+        """Values on the sites, checked to have shape (..., n)."""
+        values = np.asarray(values, dtype=np.float64)
+        if values.shape[-1:] != (self.n,):
+            raise ValueError(f"{name} has shape {values.shape}; allowed: (..., {self.n})")
+        return values
+
+    def stretches(self, q: ArrayLike) -> NDArray[np.float64]:
+        """Bond stretches r, shape (..., n_bonds), of displacements (..., n)."""
+        q = self._rows("q", q)
+        wall = np.zeros((*q.shape[:-1], 1))
+        left = [wall] if self.ends[0] == "fixed" else []
+        right = [q[..., :1]] if self.periodic else [wall] if self.ends[1] == "fixed" else []
+        return np.diff(np.concatenate([*left, q, *right], axis=-1), axis=-1)
+
+    def slots(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Values on the bonds, (..., n_bonds), laid out on the n + 1 slots beside the sites.
+
+        Slot j lies to the left of site j and slot j + 1 to its right; on a ring
+        the first slot repeats the last, and the slot beyond a free end holds 0.
+        """
+        values = np.asarray(values, dtype=np.float64)
+        none = np.zeros((*values.shape[:-1], 1))
+        if self.periodic:
+            return np.concatenate([values[..., -1:], values], axis=-1)
+        left = [none] if self.ends[0] == "free" else []
+        right = [none] if self.ends[1] == "free" else []
+        return np.concatenate([*left, values, *right], axis=-1)
+
+    def stiffness_matrix(self) -> NDArray[np.float64]:
+        r"""The symmetric (n, n) matrix :math:`\Phi` of second derivatives at q = 0.
+
+        The harmonic part of the potential energy is :math:`\frac12 q^\top\Phi q`.
+        """
+        gradient = self.stretches(np.eye(self.n)).T  # dr/dq, shape (n_bonds, n)
+        bonds = np.broadcast_to(self.bond.curvature(0.0), self.n_bonds)
+        pins = np.broadcast_to(self.pin.curvature(0.0), self.n)
+        return gradient.T @ (bonds[:, None] * gradient) + np.diag(pins)
+
+    def force(self, q: ArrayLike) -> NDArray[np.float64]:
+        """The force on each site, shape (..., n), of displacements (..., n)."""
+        tension = self.slots(self.bond.slope(self.stretches(q)))
+        return np.diff(tension, axis=-1) - self.pin.slope(q)
+
+
+@dataclass(frozen=True)
+class Langevin:
+    r"""A heat bath at one site: :math:`dp = (f - \gamma p)\,dt + \sqrt{2\gamma T}\,dw`.
+
+    Parameters
+    ----------
+    site : int
+        Where it acts; negative numbers count from the right end.
+    temperature : float
+        T, not negative.
+    friction : float
+        The rate γ at which it damps the momentum, not negative.
+    force : float
+        A constant force f that acts at the same site.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite, or the temperature or the friction is negative.
+    """
+
+    site: int
+    temperature: float
+    friction: float = 1.0
+    force: float = 0.0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.site, bool) or not isinstance(self.site, (int, np.integer)):
+            raise ValueError(f"site = {self.site!r}; allowed: an integer")
+        for name in ("temperature", "friction", "force"):
+            value = getattr(self, name)
+            if not math.isfinite(value) or (name != "force" and value < 0):
+                allowed = "a finite number" if name == "force" else "a finite number, not negative"
+                raise ValueError(f"{name} = {value!r}; allowed: {allowed}")
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Displacements and momenta of an ensemble, arrays of shape (replicas, n), read-only.
+
+    One replica may be given as a vector; it becomes an ensemble of one.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, the ensemble is empty, or an entry is not finite.
+    """
+
+    q: NDArray[np.float64]
+    p: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        for name in ("q", "p"):
+            array = np.array(getattr(self, name), dtype=np.float64, ndmin=2, order="C")
+            if array.ndim != 2 or array.size == 0:
+                raise ValueError(f"{name} has shape {array.shape}; allowed: (replicas, sites), none 0")
+            if not np.isfinite(array).all():
+                raise ValueError(f"{name} has entries that are not finite")
+            array.setflags(write=False)
+            object.__setattr__(self, name, array)
+        if self.q.shape != self.p.shape:
+            raise ValueError(f"q has shape {self.q.shape} and p {self.p.shape}; allowed: equal shapes")
+
+    @property
+    def replicas(self) -> int:
+        """Number of replicas."""
+        return self.q.shape[0]
+
+
+def kinetic_energy(p: ArrayLike) -> NDArray[np.float64]:
+    r"""The kinetic energy :math:`\sum_j p_j^2/2`, shape (...), of momenta (..., n)."""
+    return 0.5 * np.square(p).sum(axis=-1)
+
+
+def site_energy(chain: Chain, q: ArrayLike, p: ArrayLike) -> NDArray[np.float64]:
+    """The energy of each site, shape (..., n).
+
+    Kinetic and on-site energy and half of each neighbouring bond's; a bond to
+    a wall belongs to its one site.  The sum over sites is the total energy.
+    """
+    p = chain._rows("p", p)
+    share = 0.5 * chain.slots(chain.bond.potential(chain.stretches(q)))
+    for end, slot in zip(chain.ends, (0, -1), strict=True):
+        if end == "fixed":
+            share[..., slot] *= 2
+    return 0.5 * p * p + chain.pin.potential(q) + share[..., :-1] + share[..., 1:]
+
+
+def energy(chain: Chain, q: ArrayLike, p: ArrayLike) -> NDArray[np.float64]:
+    """The total energy, shape (...), of displacements and momenta (..., n)."""
+    potential = chain.bond.potential(chain.stretches(q)).sum(axis=-1)
+    return kinetic_energy(chain._rows("p", p)) + potential + chain.pin.potential(q).sum(axis=-1)

@@ -1,0 +1,496 @@
+r"""Numbers with error bars: estimates, their comparison, and how errors are found.
+
+`mean` and `jackknife` estimate from independent samples, `blocking` and
+`autocorrelation_time` from a correlated series, `power_law` on a stated window.
+Where the data do not support the error bar, :class:`Untrusted` is raised and
+carries the answer that should not be trusted.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import fft
+from scipy.special import chdtrc
+
+__all__ = [
+    "Estimate",
+    "PowerLaw",
+    "Untrusted",
+    "autocorrelation_time",
+    "blocking",
+    "jackknife",
+    "mean",
+    "power_law",
+]
+
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+FEWEST_BLOCKS = 16  # the error of an error bar from so few is 18 %
+FEWEST_TIMES = 50  # length of a series in autocorrelation times
+WINDOW_TIMES = 4  # window of the autocorrelation sum, in autocorrelation times
+FEWEST_POINTS = 4
+LEAST_SPAN = 3.0
+IMPLAUSIBLE = 1e-6  # chance of a scatter below which a power law is doubted
+
+
+class Untrusted(RuntimeError):
+    """The data do not support the estimate.
+
+    Attributes
+    ----------
+    result : Estimate or PowerLaw
+        The answer all the same, to look at but not to rely on.
+    """
+
+    def __init__(self, message: str, result: Estimate | PowerLaw) -> None:
+        super().__init__(message, result)  # both, so that it survives a process pool
+        self.result = result
+
+    def __str__(self) -> str:
+        return self.args[0]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Estimate:
+    """A value, or an array of values, with its error bar.
+
+    It prints as ``0.3333 ± 0.0012``, and as ``0.3333(12)`` with the format code
+    ``c``; a digit before the code is the number of significant digits of the
+    error, 2 unless given.  A systematic error follows as ``± 0.0005 (systematic)``
+    or ``[5]``.  What has no error at all prints as ``(exact)``.
+
+    Parameters
+    ----------
+    value, stderr : float or array
+        What was measured, and its statistical standard error, 0 for an exact number.
+    how : str
+        How both were found, one line.
+    systematic : float or array
+        What remains from windows, steps and sizes, estimated by varying them.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite, an error is negative, or the shape of an error does not fit.
+
+    Examples
+    --------
+    >>> Estimate(0.33333, 0.0012, "64 replicas")
+    0.3333 ± 0.0012
+    >>> f"{Estimate(0.33333, 0.0012, '64 replicas'):c}"
+    '0.3333(12)'
+    >>> Estimate(1.5, 0.25, "64 replicas").deviation(1)
+    2.0
+    """
+
+    value: float | NDArray[np.float64]
+    stderr: float | NDArray[np.float64]
+    how: str
+    systematic: float | NDArray[np.float64] = 0.0
+
+    def __post_init__(self) -> None:
+        shape = np.shape(self.value)
+        for name in ("value", "stderr", "systematic"):
+            given = getattr(self, name)
+            array = np.array(given, dtype=np.float64)
+            if not np.isfinite(array).all() or (name != "value" and (array < 0).any()):
+                allowed = "finite numbers" if name == "value" else "finite numbers, not negative"
+                raise ValueError(f"{name} = {given!r}; allowed: {allowed}")
+            if array.shape not in ((), shape):
+                raise ValueError(f"{name} has shape {array.shape}; allowed: that of the value, {shape}")
+            array = np.array(np.broadcast_to(array, shape))
+            array.setflags(write=False)
+            object.__setattr__(self, name, array if shape else float(array))
+
+    @property
+    def error(self) -> float | NDArray[np.float64]:
+        """Statistical and systematic error, added in quadrature."""
+        return np.hypot(self.stderr, self.systematic)
+
+    def deviation(self, other: Estimate | ArrayLike) -> float | NDArray[np.float64]:
+        """How far this lies above `other`, in combined standard errors.
+
+        Parameters
+        ----------
+        other : Estimate or number or array
+            An independent estimate, or exact values.
+
+        Returns
+        -------
+        float or array
+            The signed difference over the `error` of both in quadrature, elementwise.
+            Between exact numbers it is 0 if they are equal and infinite if not.
+
+        Raises
+        ------
+        ValueError
+            If `other` is not finite or its shape does not fit.
+        """
+        if not isinstance(other, Estimate):
+            other = Estimate(other, 0.0, "exact")
+        try:
+            difference = np.subtract(self.value, other.value)
+        except ValueError:
+            raise ValueError(
+                f"other has shape {np.shape(other.value)}; allowed: one that fits {np.shape(self.value)}"
+            ) from None
+        error = np.hypot(self.error, other.error)
+        certain = np.where(difference == 0, 0.0, np.copysign(np.inf, difference))
+        with np.errstate(over="ignore"):
+            deviation = np.divide(difference, error, out=certain, where=error > 0)
+        return deviation if deviation.shape else float(deviation)
+
+    def __mul__(self, factor: ArrayLike) -> Estimate:
+        """Scaled by an exact factor."""
+        if isinstance(factor, Estimate):
+            return NotImplemented
+        factor = np.asarray(factor, dtype=np.float64)
+        size = np.abs(factor)
+        return Estimate(self.value * factor, self.stderr * size, self.how, self.systematic * size)
+
+    __rmul__ = __mul__
+    __array_ufunc__ = None  # a numpy factor on the left leaves the product to us
+
+    def __format__(self, spec: str) -> str:
+        match = re.fullmatch(r"([1-9]?)(c?)", spec)
+        if match is None:
+            raise ValueError(
+                f"format code {spec!r}; allowed: digits of the error 1 to 9, then 'c' for the compact form"
+            )
+        digits, compact = int(match[1] or 2), bool(match[2])
+        columns = np.broadcast_arrays(self.value, self.stderr, self.systematic)
+        words = [_written(*entry, digits, compact) for entry in zip(*map(np.ravel, columns), strict=True)]
+        if np.ndim(self.value) == 0:
+            return words[0]
+        table = np.array(words, dtype=object).reshape(np.shape(self.value))
+        return np.array2string(table, formatter={"all": str}, separator=", ", threshold=24)
+
+    def __repr__(self) -> str:
+        return format(self)
+
+    __str__ = __repr__
+
+
+def _written(value: float, stderr: float, systematic: float, digits: int, compact: bool) -> str:
+    """One value with its error bar, rounded to so many digits of the larger error."""
+    largest = max(stderr, systematic)
+    if largest == 0:
+        return f"{value:.{digits + 4}g} (exact)"
+    # exponent of the leading digit of the error, after rounding: 0.0996 is 0.10
+    leading = int(f"{largest:.{digits - 1}e}".partition("e")[2])
+    last = leading - digits + 1
+    top = max(leading, math.floor(math.log10(abs(value)))) if value else leading
+    power = top if last > 0 or not -4 <= top < 6 else 0
+    decimals = max(power - last, 0)
+
+    def shifted(x: float, places: int, decimals: int) -> str:
+        return f"{Decimal(float(x)).scaleb(places):z.{decimals}f}"
+
+    text = shifted(value, -power, decimals)
+    for error, plain, brackets in ((stderr, " ± {}", "({})"), (systematic, " ± {} (systematic)", "[{}]")):
+        if error > 0 and compact:
+            text += brackets.format(shifted(error, decimals - power, 0))
+        elif error > 0:
+            text += plain.format(shifted(error, -power, decimals))
+    if power == 0:
+        return text
+    return f"{text if compact else f'({text})'} × 10{str(power).translate(SUPERSCRIPTS)}"
+
+
+def _samples(name: str, values: ArrayLike, axis: int, least: int) -> NDArray[np.float64]:
+    """Finite numbers with the sample axis in front, at least so many of them."""
+    values = np.moveaxis(np.asarray(values, dtype=np.float64), axis, 0)
+    if len(values) < least:
+        raise ValueError(f"{name} has {len(values)} entries; allowed: at least {least}")
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} has entries that are not finite; allowed: finite numbers")
+    return values
+
+
+def _spread(numbers: NDArray) -> str:
+    """One number, or the range of several."""
+    low, high = np.min(numbers), np.max(numbers)
+    return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
+
+
+def mean(samples: ArrayLike, axis: int = 0) -> Estimate:
+    """The mean of independent samples, shape (...), with its standard error.
+
+    Parameters
+    ----------
+    samples : (size, ...) array
+        Independent samples along `axis`; each may be an array.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 2 samples, or one is not finite.
+    """
+    data = _samples("samples", samples, axis, least=2)
+    stderr = data.std(axis=0, ddof=1) / math.sqrt(len(data))
+    return Estimate(data.mean(axis=0), stderr, f"mean of {len(data)} independent samples")
+
+
+def blocking(series: ArrayLike, axis: int = 0) -> Estimate:
+    r"""The mean of a correlated stationary series, its error from blocks of growing length.
+
+    Blocks of length :math:`b = 1, 2, 4, \dots` are averaged and treated as
+    independent (H. Flyvbjerg and H. G. Petersen, J. Chem. Phys. 91, 461 (1989)).
+    The squared error :math:`s_b^2` grows with b towards a plateau, the better
+    known the more blocks there are.  Taken is the shortest b from which on
+    :math:`b^3 > 2 n (s_b^2/s_1^2)^2`, where what the blocks still miss and what
+    their small number leaves open are about equal (R. M. Lee et al.,
+    Phys. Rev. E 83, 066706 (2011)).
+
+    Parameters
+    ----------
+    series : (n, ...) array
+        Equidistant values, time along `axis`; each may be an array.
+
+    Returns
+    -------
+    Estimate
+        Shape (...).  At positive correlations of time :math:`\tau` the error is
+        too small by about a fraction :math:`\tau/4b`, with b named in `how`.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 16 values, or one is not finite.
+    Untrusted
+        If no plateau is reached with 16 blocks left: the series is shorter than
+        about a hundred autocorrelation times.
+    """
+    data = _samples("series", series, axis, least=FEWEST_BLOCKS)
+    n, value = len(data), data.mean(axis=0)
+    blocks, squares = data - value, []
+    while len(blocks) >= FEWEST_BLOCKS:
+        squares.append(blocks.var(axis=0, ddof=1) / len(blocks))
+        even = len(blocks) // 2 * 2
+        blocks = (blocks[0:even:2] + blocks[1:even:2]) / 2
+    squares = np.array(squares)
+    lengths = 2.0 ** np.arange(len(squares)).reshape(-1, *[1] * value.ndim)
+    varies = np.ptp(data, axis=0) > 0  # a constant series is settled at any length
+    growth = np.divide(squares, squares[0], out=np.zeros_like(squares), where=varies)
+    settled = np.logical_and.accumulate((lengths**3 > 2 * n * growth**2)[::-1], axis=0)[::-1]
+    trusted = settled[-1]
+    level = np.where(trusted, settled.argmax(axis=0), len(squares) - 1)
+    stderr = np.sqrt(np.take_along_axis(squares, level[None], axis=0)[0])
+    result = Estimate(value, stderr, f"blocking of {n} values in blocks of {_spread(2.0**level)}")
+    if not np.all(trusted):
+        raise Untrusted(
+            f"series of {n} values is too short for its correlations: no plateau of the error "
+            f"up to blocks of {2 ** (len(squares) - 1)} (result {result:c})",
+            result,
+        )
+    return result
+
+
+def autocorrelation_time(series: ArrayLike, axis: int = 0) -> Estimate:
+    r"""The integrated autocorrelation time :math:`\tau = 1 + 2\sum_{t\ge1} \rho_t` of a stationary series.
+
+    The mean of n values is as well known as that of :math:`n/\tau` independent
+    ones.  The sum stops at the shortest W that exceeds four times
+    :math:`1 + 2\sum_{t \le W} |\rho_t|`; absolute values, so that a series which
+    oscillates is not cut in its first period.  Correction for the subtracted mean
+    as in U. Wolff, Computer Physics Communications 156, 143 (2004), error from
+    Bartlett's covariance of the :math:`\rho_t` (M. S. Bartlett, J. R. Stat. Soc.
+    Suppl. 8, 27 (1946)).
+
+    Parameters as in `blocking`; the result has shape (...), in units of the spacing.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 16 values, one is not finite, or a series is constant.
+    Untrusted
+        If a series is shorter than 50 correlation times.
+    """
+    data = _samples("series", series, axis, least=FEWEST_BLOCKS)
+    n = len(data)
+    if np.any(np.ptp(data, axis=0) == 0):
+        raise ValueError("series is constant; allowed: a series that varies")
+    size, half = fft.next_fast_len(2 * n), n // 2
+    lags = np.arange(half).reshape(-1, *[1] * (data.ndim - 1))
+    power = np.abs(fft.fft(data - data.mean(axis=0), size, axis=0)) ** 2
+    rho = fft.ifft(power, axis=0).real[:half] / (n - lags)
+    rho /= rho[0].copy()
+    reach = 2 * np.cumsum(np.abs(rho), axis=0) - 1
+    closed = lags > WINDOW_TIMES * reach
+    window = np.where(closed.any(axis=0), closed.argmax(axis=0), half - 1)
+    reach = np.take_along_axis(reach, window[None], axis=0)[0]
+    inside = np.where(lags <= window, 1.0, 0.0)
+
+    def spectrum(even: NDArray[np.float64]) -> NDArray[np.float64]:
+        return 2 * fft.fft(even, size, axis=0).real - even[0]
+
+    tau = 2 * (inside * rho).sum(axis=0) - 1
+    variance = np.mean(((spectrum(inside) - tau) * spectrum(inside * rho)) ** 2, axis=0) * 2 / n
+    tau, stderr = tau * (1 + (2 * window + 1) / n), np.sqrt(variance)
+    result = Estimate(tau, stderr, f"autocorrelation of {n} values up to lag {_spread(window)}")
+    if np.any(n < FEWEST_TIMES * reach):
+        raise Untrusted(
+            f"series of {n} values is too short for its correlations: it lasts {_spread(n / reach)} "
+            f"correlation times, {FEWEST_TIMES} are needed (result {result:c})",
+            result,
+        )
+    return result
+
+
+def jackknife(
+    statistic: Callable[[NDArray[np.float64]], ArrayLike],
+    samples: ArrayLike,
+    *,
+    blocks: int | None = None,
+    axis: int = 0,
+) -> Estimate:
+    r"""Any smooth statistic of samples, corrected for its bias of order 1/size.
+
+    With :math:`\theta` the statistic of all samples and :math:`\theta_b` that of
+    all but block b, the value is :math:`B\theta - (B-1)\bar\theta` and its
+    squared error :math:`\frac{B-1}{B}\sum_b (\theta_b - \bar\theta)^2`
+    (B. Efron, The Jackknife, the Bootstrap and Other Resampling Plans (1982)).
+
+    Parameters
+    ----------
+    statistic : callable
+        Takes samples with the sample axis in front, returns a number or an array.
+    samples : (size, ...) array
+        Samples along `axis`.
+    blocks : int, optional
+        Number B of blocks left out in turn, a divisor of the size; each sample
+        by itself unless given.  For a correlated series a block is much longer
+        than its autocorrelation time.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 2 samples, one is not finite, or `blocks` does not divide the size.
+    """
+    data = _samples("samples", samples, axis, least=2)
+    size = len(data)
+    blocks = size if blocks is None else blocks
+    if blocks not in range(2, size + 1) or size % blocks:
+        raise ValueError(f"blocks = {blocks!r}; allowed: a divisor of {size}, at least 2")
+    whole = np.asarray(statistic(data), dtype=np.float64)
+    length = size // blocks
+    parts = np.array(
+        [statistic(np.delete(data, np.s_[b * length : (b + 1) * length], axis=0)) for b in range(blocks)]
+    )
+    centre = parts.mean(axis=0)
+    stderr = np.sqrt((blocks - 1) / blocks * np.square(parts - centre).sum(axis=0))
+    value = blocks * whole - (blocks - 1) * centre
+    return Estimate(value, stderr, f"jackknife of {size} samples in {blocks} blocks")
+
+
+@dataclass(frozen=True, eq=False)
+class PowerLaw:
+    r"""A fitted law :math:`y = A x^s`.
+
+    Attributes
+    ----------
+    exponent, prefactor : Estimate
+        s and A, with statistical and systematic errors.
+    window : (float, float)
+        The x between which it was fitted, holding so many `points`.
+    """
+
+    exponent: Estimate
+    prefactor: Estimate
+    window: tuple[float, float]
+    points: int
+
+
+def _line(u: NDArray, v: NDArray, sigma: NDArray | None) -> tuple[NDArray, NDArray, float]:
+    """Slope and intercept of v over u, their covariance for unit or given errors, and χ²."""
+    weight = np.ones_like(u) if sigma is None else 1 / sigma
+    coefficients, covariance = np.polyfit(u, v, 1, w=weight, cov="unscaled")
+    return coefficients, covariance, float(np.sum((weight * (v - np.polyval(coefficients, u))) ** 2))
+
+
+def power_law(x: ArrayLike, y: Estimate | ArrayLike, *, window: tuple[float, float]) -> PowerLaw:
+    r"""Fit :math:`y = A x^s` on a stated window, a straight line in logarithms.
+
+    Parameters
+    ----------
+    x : (points,) array
+        Positive places, all different.
+    y : Estimate or (points,) array
+        Positive values.  Independent standard errors weigh the points; without
+        them all weigh the same and the errors come from the scatter.
+    window : (low, high)
+        Ends included.
+
+    Returns
+    -------
+    PowerLaw
+        The systematic error is the largest change when either half of the
+        points is left out; noise contributes to it, so it errs on the safe side.
+
+    Raises
+    ------
+    ValueError
+        If a number is not allowed, shapes differ, only some points in the
+        window have errors, or it holds fewer than 3.
+    Untrusted
+        If the window holds fewer than 4 points or spans less than a factor 3,
+        or if the points scatter about the line by more than their errors allow.
+    """
+    estimate = y if isinstance(y, Estimate) else Estimate(y, 0.0, "given")
+    x, value = np.asarray(x, dtype=np.float64), np.asarray(estimate.value)
+    stderr = np.asarray(estimate.stderr)
+    low, high = (float(end) for end in window)
+    if not 0 < low < high < math.inf:
+        raise ValueError(f"window = {window!r}; allowed: (low, high) with 0 < low < high")
+    if x.ndim != 1 or x.shape != value.shape:
+        raise ValueError(f"x has shape {x.shape} and y {value.shape}; allowed: equal shapes (points,)")
+    if not np.isfinite(x).all() or len(np.unique(x)) < len(x):
+        raise ValueError("x has entries that are equal or not finite; allowed: different finite numbers")
+    inside = np.flatnonzero((x >= low) & (x <= high))
+    inside = inside[np.argsort(x[inside])]
+    x, value, stderr = x[inside], value[inside], stderr[inside]
+    points = len(x)
+    if points < 3:
+        raise ValueError(f"window = {window!r} holds {points} points; allowed: at least 3")
+    if np.any(value <= 0):
+        raise ValueError(f"y has the entry {value.min()!r} in the window; allowed: positive numbers")
+    if np.any(stderr > 0) and np.any(stderr == 0):
+        raise ValueError("y has points without an error; allowed: errors on all points or on none")
+
+    u, v = np.log(x), np.log(value)
+    sigma = stderr / value if stderr[0] > 0 else None
+    line, covariance, scatter = _line(u, v, sigma)
+    if sigma is None:
+        covariance = covariance * scatter / (points - 2)
+    half = (points + 1) // 2
+    halves = [
+        _line(u[part], v[part], None if sigma is None else sigma[part])[0]
+        for part in (np.s_[:half], np.s_[-half:])
+    ]
+    drift = np.abs(np.array(halves) - line).max(axis=0)
+    slope_error, intercept_error = np.sqrt(np.diag(covariance))
+    amplitude = math.exp(line[1])
+    how = f"{'un' if sigma is None else ''}weighted power-law fit of {points} points, {low:g} ≤ x ≤ {high:g}"
+    result = PowerLaw(
+        Estimate(line[0], slope_error, how, drift[0]),
+        Estimate(amplitude, amplitude * intercept_error, how, amplitude * drift[1]),
+        (low, high),
+        points,
+    )
+    doubts = []
+    if points < FEWEST_POINTS:
+        doubts.append(f"it holds {points} points, {FEWEST_POINTS} are needed")
+    if x[-1] < LEAST_SPAN * x[0] * (1 - 1e-12):
+        doubts.append(f"its points span a factor {x[-1] / x[0]:.3g}, {LEAST_SPAN:g} is needed")
+    if sigma is not None and chdtrc(points - 2, scatter) < IMPLAUSIBLE:
+        doubts.append(f"the points scatter too much for their errors, χ² = {scatter:.3g} for {points - 2}")
+    if doubts:
+        message = f"window {window!r} does not support a power law: {'; '.join(doubts)}"
+        raise Untrusted(f"{message} (exponent {result.exponent:c})", result)
+    return result

@@ -1,0 +1,358 @@
+"""The claims register at work.
+
+A test that ``book/claims.yml`` names is a *claim test* (it gets the marker
+``claims``).  It compares with the fixture `claim`, which feeds every comparison
+wrong values too, and reports numbers with the fixture `record`::
+
+    def test_bos_3_dispersion(claim, record):
+        measured, exact = ...
+        claim.agrees(measured, exact, rtol=1e-10)
+        claim.refutes(measured, printed, rtol=1e-10)
+        record("bos-3/edge-frequency", measured[-1], method="eigenvalues, ring of 64")
+
+Without ``--record`` what is recorded is compared with ``book/data/measured.json``;
+with it (``make claims``) the file is written, each test's numbers as soon as the
+test has passed, and a run that was killed goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import ArrayLike, NDArray
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "book" / "data"))
+
+# scripts beside the stored results, which chapters import too
+from provenance import code_hash
+from register import MEASURED, ROOT, read_measured, read_register
+
+WRONG = {"twice the value": 2.0, "minus the value": -1.0, "zero": 0.0}
+FALSE_ALARM = 1e-6
+SIX_DIGITS = 1e-6
+JOURNAL = "claims/recorded"
+
+
+def tolerance(stderr: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The deviation that Gaussian errors exceed, in any entry, with probability 1e-6."""
+    return -NormalDist().inv_cdf(FALSE_ALARM / 2 / stderr.size) * stderr
+
+
+def finite(name: str, value: ArrayLike) -> NDArray[Any]:
+    """An array of finite numbers, at least one.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or one of them is not finite.
+    """
+    array = np.asarray(value)
+    if array.dtype.kind not in "iufc" or array.size == 0 or not np.isfinite(array).all():
+        raise ValueError(f"{name} = {value!r}; allowed: finite numbers, at least one")
+    return array
+
+
+class Claim:
+    """What a claim test shows: its comparisons, their failing twins, its numbers.
+
+    Parameters
+    ----------
+    test : str
+        The test, ``tests/…::…``.
+    quantities : set of str
+        The keys that the register allows it to record.
+    """
+
+    def __init__(self, test: str, quantities: set[str]) -> None:
+        self.test = test
+        self.quantities = quantities
+        self.twins = 0
+        self.entries: dict[str, dict[str, Any]] = {}
+
+    def holds(self, check: Callable[[Any], bool], value: ArrayLike) -> None:
+        """Assert that a check accepts the value and refuses twice it, minus it and zero."""
+        value = finite("value", value)
+        assert check(value), f"the check refuses {value}"
+        for name, factor in WRONG.items():
+            assert not check(factor * value), (
+                f"the check cannot fail: it also accepts {name}, {factor * value}"
+            )
+        self.twins += 1
+
+    def agrees(
+        self, measured: ArrayLike, expected: ArrayLike, *, rtol: float = 1e-9, stderr: ArrayLike = 0.0
+    ) -> None:
+        r"""Assert that two numbers or arrays agree, and that wrong ones would not.
+
+        The tolerance is ``rtol * max|expected|`` and, for statistical errors
+        `stderr`, the deviation that occurs with probability 1e-6 in any entry.
+        Twice the measured values, minus them and zero must lie outside it.
+        """
+        within = self._comparison(expected, rtol, stderr)
+        measured = finite("measured", measured)
+        assert within(measured), f"measured {measured}, expected {expected}"
+        for name, factor in WRONG.items():
+            assert not within(factor * measured), (
+                f"the tolerance is larger than the effect: {name} agrees with {expected} as well"
+            )
+        self.twins += 1
+
+    def refutes(
+        self, measured: ArrayLike, printed: ArrayLike, *, rtol: float = 1e-9, stderr: ArrayLike = 0.0
+    ) -> None:
+        """Assert that the printed values disagree with the measured ones, by the measure of `agrees`."""
+        within = self._comparison(printed, rtol, stderr)
+        assert not within(finite("measured", measured)), (
+            f"measured {measured} agrees with the print {printed}"
+        )
+
+    @staticmethod
+    def _comparison(expected: ArrayLike, rtol: float, stderr: ArrayLike) -> Callable[[NDArray[Any]], bool]:
+        expected = finite("expected", expected)
+        stderr = finite("stderr", stderr)
+        if np.any(stderr < 0) or not 0 <= rtol < 1:
+            raise ValueError(f"stderr = {stderr}, rtol = {rtol}; allowed: stderr ≥ 0 and 0 ≤ rtol < 1")
+        if stderr.shape not in ((), expected.shape):
+            raise ValueError(f"stderr has shape {stderr.shape}; allowed: () or {expected.shape}")
+        stderr = np.broadcast_to(stderr, expected.shape)
+        allowed = rtol * np.abs(expected).max() + tolerance(stderr)
+
+        def within(values: NDArray[Any]) -> bool:
+            # nothing is broadcast: a missing axis is a mistake
+            if values.shape != expected.shape:
+                raise ValueError(f"measured has shape {values.shape}; allowed: {expected.shape}")
+            return bool(np.all(np.abs(values - expected) <= allowed))
+
+        return within
+
+    def record(
+        self,
+        key: str,
+        value: ArrayLike,
+        *,
+        method: str,
+        stderr: ArrayLike = 0.0,
+        systematic: ArrayLike = 0.0,
+        seed: int | None = None,
+    ) -> None:
+        """Keep a number, or a flat list of them, for ``book/data/measured.json``.
+
+        Parameters
+        ----------
+        key : str
+            Its name, one of the `quantities` that the register lists for the claim.
+        value : float or (m,) array_like
+            The number or numbers, in reading order.
+        method : str
+            How it was found, in one line.
+        stderr : float or (m,) array_like
+            Statistical error; 0 for deterministic numbers.
+        systematic : float or (m,) array_like
+            What remains from plateaus, extrapolations, steps and sizes.
+        seed : int, optional
+            The seed; a statistical error asks for one.
+
+        Raises
+        ------
+        ValueError
+            If the key is not this test's, a number is not finite, an error is
+            negative or of another shape, the error hides the value, or the method or seed is missing.
+        """
+        if key not in self.quantities:
+            allowed = ", ".join(sorted(self.quantities)) or "none, the register lists no quantities"
+            raise ValueError(f"key = {key!r}; allowed in {self.test}: {allowed}")
+        if key in self.entries:
+            raise ValueError(f"key = {key!r} is recorded twice")
+        numbers = {
+            name: np.asarray(finite(name, number), dtype=np.float64)
+            for name, number in (("value", value), ("stderr", stderr), ("systematic", systematic))
+        }
+        shape = numbers["value"].shape
+        if len(shape) > 1:
+            raise ValueError(f"value has shape {shape}; allowed: a number or a flat list")
+        for name in ("stderr", "systematic"):
+            if numbers[name].shape not in ((), shape) or np.any(numbers[name] < 0):
+                raise ValueError(
+                    f"{name} = {numbers[name]}; allowed: 0 or more, one number or as many as values"
+                )
+        if not method.strip() or "\n" in method:
+            raise ValueError(f"method = {method!r}; allowed: one line")
+        if np.any(numbers["stderr"]) and seed is None:
+            raise ValueError("seed = None; a value with a statistical error needs the seed it came from")
+        entry = {name: _plain(number) for name, number in numbers.items()}
+        entry |= {"seed": seed, "code_hash": code_hash(ROOT / self.test.partition("::")[0])}
+        entry |= {"method": method, "test": self.test}
+        for name, factor in WRONG.items():
+            if same_number(entry | {"value": _plain(factor * numbers["value"])}, entry):
+                raise ValueError(f"value = {value!r}, stderr = {stderr!r}: cannot be told from {name}")
+        self.entries[key] = entry
+
+    def compare(self, committed: dict[str, dict[str, Any]]) -> list[str]:
+        """What is wrong between the numbers of this run and the committed ones."""
+        wrong = [
+            f"{key} is recorded in measured.json for this test, which did not record it"
+            for key, entry in committed.items()
+            if entry["test"] == self.test and key not in self.entries
+        ]
+        for key, entry in self.entries.items():
+            old = committed.get(key)
+            if old is None:
+                wrong.append(f"{key} is not in measured.json")
+            elif old["test"] != self.test:
+                wrong.append(f"{key} is recorded in measured.json for {old['test']}")
+            elif not same_number(entry, old):
+                wrong.append(f"{key}: measured.json has {_shown(old)}, computed {_shown(entry)}")
+        return wrong
+
+
+def same_number(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two entries report one number: to six digits, or within their statistical errors."""
+    a, b = np.asarray(one["value"]), np.asarray(other["value"])
+    if a.shape != b.shape:
+        return False
+    errors = np.hypot(one["stderr"], other["stderr"]) * np.ones_like(b)
+    # an entry that is 0 but for rounding is measured by its companions
+    digits = SIX_DIGITS * np.abs(b) + 1e-12 * np.abs(b).max()
+    return bool(np.all(np.abs(a - b) <= digits + tolerance(errors)))
+
+
+def _plain(number: NDArray[np.float64]) -> Any:
+    """Floats for JSON, at ten digits: beyond them processors differ."""
+    return np.vectorize(lambda x: float(f"{x:.10g}"), otypes=[float])(number).tolist()
+
+
+def _shown(entry: dict[str, Any]) -> str:
+    return f"{entry['value']} ± {entry['stderr']}"
+
+
+# The file
+
+
+def write_measured(entries: dict[str, dict[str, Any]]) -> None:
+    """Replace the file in one step: whoever is killed leaves the old one or the new one."""
+    text = json.dumps(dict(sorted(entries.items())), indent=2, ensure_ascii=False, allow_nan=False)
+    unfinished = MEASURED.with_suffix(".json.part")
+    with unfinished.open("w", encoding="utf-8") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(MEASURED)
+
+
+def outdated() -> dict[str, str]:
+    """Keys whose code has changed since they were recorded, and their tests."""
+    stale = {}
+    for key, entry in read_measured().items():
+        module = ROOT / entry["test"].partition("::")[0]
+        if not module.is_file() or code_hash(module) != entry["code_hash"]:
+            stale[key] = entry["test"]
+    return stale
+
+
+# pytest's hooks
+
+CLAIM = pytest.StashKey[Claim]()
+SELECTED = pytest.StashKey[dict[str, pytest.Item]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--record", action="store_true", help="write what the claim tests measure to book/data/measured.json"
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    try:
+        claims = read_register()["claims"]
+        read_measured()
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from error
+    quantities: dict[str, set[str]] = {}
+    for entry in claims:
+        for test in entry["tests"]:
+            quantities.setdefault(test, set()).update(entry.get("quantities", ()))
+    for item in items:
+        test = f"{item.path.relative_to(ROOT).as_posix()}::{item.nodeid.partition('::')[2]}"
+        name = test.partition("[")[0]
+        if name not in quantities:
+            continue
+        if name != test:
+            raise pytest.UsageError(f"{test} is parametrised; a claim is one test with one verdict")
+        item.add_marker("claims")
+        item.stash[CLAIM] = Claim(test, quantities[test])
+    yield  # -m and -k select
+    if config.getoption("--record"):
+        done = config.cache.get(JOURNAL, {})
+        config.stash[SELECTED] = {item.stash[CLAIM].test: item for item in items if CLAIM in item.stash}
+        kept = [
+            item
+            for test, item in config.stash[SELECTED].items()
+            if test in done and done[test] == code_hash(item.path)
+        ]
+        if kept:
+            items[:] = [item for item in items if item not in kept]
+            config.hook.pytest_deselected(items=kept)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
+    """Judge a claim test as part of the test itself, once its own assertions have passed."""
+    result = yield
+    if CLAIM not in pyfuncitem.stash:
+        return result
+    claim, config = pyfuncitem.stash[CLAIM], pyfuncitem.config
+    if not claim.twins:
+        pytest.fail("a claim test compares with `claim.agrees` or `claim.holds`, this one does not", False)
+    if not config.getoption("--record"):
+        if wrong := claim.compare(read_measured()):
+            pytest.fail("\n".join([*wrong, "`make claims` computes the file afresh"]), False)
+        return result
+    others = {key: entry for key, entry in read_measured().items() if entry["test"] != claim.test}
+    write_measured(others | claim.entries)
+    done = config.cache.get(JOURNAL, {})
+    config.cache.set(JOURNAL, done | {claim.test: code_hash(pyfuncitem.path)})
+    return result
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """End a recording that ran to its end: the next one computes everything afresh."""
+    config = session.config
+    selected = config.stash.get(SELECTED, {})
+    if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and selected:
+        exitstatus = session.exitstatus = pytest.ExitCode.OK  # killed after its last test
+    if selected and exitstatus == pytest.ExitCode.OK:
+        done = config.cache.get(JOURNAL, {})
+        config.cache.set(JOURNAL, {test: code for test, code in done.items() if test not in selected})
+        declared = {key for entry in read_register()["claims"] for key in entry.get("quantities", ())}
+        write_measured({key: entry for key, entry in read_measured().items() if key in declared})
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
+    if exitstatus != pytest.ExitCode.USAGE_ERROR and (stale := outdated()):
+        terminalreporter.section("recorded numbers that are out of date")
+        for key, test in sorted(stale.items()):
+            terminalreporter.line(f"{key}  ({test})")
+        terminalreporter.line("Their code has changed since. `make claims` computes them afresh.")
+
+
+@pytest.fixture
+def claim(request: pytest.FixtureRequest) -> Claim:
+    """The comparisons of a claim test."""
+    if CLAIM not in request.node.stash:
+        pytest.fail(f"{request.node.nodeid} is not named in book/claims.yml", False)
+    return request.node.stash[CLAIM]
+
+
+@pytest.fixture
+def record(claim: Claim) -> Callable[..., None]:
+    """Keep a number for ``book/data/measured.json``, see `Claim.record`."""
+    return claim.record

@@ -1,0 +1,76 @@
+"""Free phonons between two ends: closed forms and exact solutions of the wave equation."""
+
+import numpy as np
+import pytest
+
+from lattice.kinetic import ballistic
+from lattice.model import Bond, Chain, Langevin, Pin
+
+
+@pytest.mark.parametrize("end", ["fixed", "free"])
+@pytest.mark.parametrize("pin", [0.0, 0.5])
+def test_absorption_is_one_minus_reflection(end, pin):
+    """The reflected amplitude from the wave equation itself, solved on four sites next to the end."""
+    chi, friction, k = 1.3, 0.7, 0.17
+    chain = Chain(4, Bond(chi=chi), Pin(chi=pin), boundary=end)
+    omega = np.sqrt(pin + 4 * chi * np.sin(np.pi * k) ** 2)
+    incoming, outgoing = (np.exp(sign * 2j * np.pi * k * np.arange(1, 6)) for sign in (-1, 1))
+    # unknowns: q_1..q_4 and R; sites 1..4 obey Newton, site 5 lies on the wave
+    system = np.zeros((5, 5), complex)
+    right = np.zeros(5, complex)
+    for j in range(4):
+        neighbours = 1 if (end == "free" and j == 0) else 2
+        system[j, j] = -(omega**2) + pin + neighbours * chi - (1j * omega * friction if j == 0 else 0)
+        if j > 0:
+            system[j, j - 1] = -chi
+        if j < 3:
+            system[j, j + 1] = -chi
+        else:
+            system[j, 4], right[j] = -chi * outgoing[4], chi * incoming[4]
+    system[4, 3], system[4, 4], right[4] = 1, -outgoing[3], incoming[3]
+    reflected = np.linalg.solve(system, right)[4]
+    exact = 1 - abs(reflected) ** 2
+    assert 0.01 < exact < 0.99
+    assert abs(ballistic.absorption(chain, friction, k, end=end) - exact) < 1e-12
+
+
+def test_current_between_walls_in_closed_form():
+    chi, pin, friction = 1.3, 0.5, 0.7
+    chain = Chain(2, Bond(chi=chi), Pin(chi=pin), boundary="fixed")
+    cosh = 1 + pin / (2 * chi) + chi / (2 * friction**2)
+    exact = chi / (2 * friction) * (cosh - np.sqrt(cosh**2 - 1))
+    measured = ballistic.current(chain, Langevin(0, 2.0, friction), Langevin(-1, 1.0, friction))
+    assert abs(measured - exact) < 1e-10
+
+
+def test_current_between_free_ends_in_closed_form():
+    chain = Chain(9, Bond(chi=1.3), boundary="free")
+    measured = ballistic.current(chain, Langevin(0, 1.0, 0.7), Langevin(8, 3.0, 0.7))
+    assert abs(measured + 2 * 1.3 * 0.7 / (2 * (1.3 + 0.49))) < 1e-10
+
+
+def test_absorption_vanishes_without_friction_and_is_at_most_one():
+    chain = Chain(4, boundary="fixed")
+    k = np.linspace(0, 0.5, 101)
+    assert (ballistic.absorption(chain, 0.0, k, end="free") == 0).all()
+    for end in ("fixed", "free"):
+        probability = ballistic.absorption(chain, 1.0, k, end=end)
+        assert (probability >= 0).all()
+        assert (probability <= 1 + 1e-15).all()
+
+
+def test_rejections():
+    chain = Chain(4, boundary="fixed")
+    left, right = Langevin(0, 1.0), Langevin(-1, 1.0)
+    with pytest.raises(ValueError, match="boundary = 'periodic'"):
+        ballistic.current(Chain(4), left, right)
+    with pytest.raises(ValueError, match=r"left\.site = 1; allowed: 0"):
+        ballistic.current(chain, Langevin(1, 1.0), right)
+    with pytest.raises(ValueError, match=r"right\.force = 2\.0; allowed: 0"):
+        ballistic.current(chain, left, Langevin(-1, 1.0, 1.0, 2.0))
+    with pytest.raises(ValueError, match=r"friction = -1.0; allowed"):
+        ballistic.absorption(chain, -1.0, 0.1, end="free")
+    with pytest.raises(ValueError, match="end = 'open'; allowed"):
+        ballistic.absorption(chain, 1.0, 0.1, end="open")
+    with pytest.raises(ValueError, match="chain is anharmonic"):
+        ballistic.absorption(Chain(4, Bond.fput(beta=1.0)), 1.0, 0.1, end="free")
