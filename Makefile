@@ -40,7 +40,7 @@ claims: $(VENV)/.dev  ## every claim, slow ones too; writes book/data/measured.j
 	$(BIN)/python -m pytest -m claims --record
 
 lab: $(VENV)/.book  ## the chapters as notebooks in JupyterLab
-	$(BIN)/jupytext-config set-default-viewer
+	@JUPYTER_CONFIG_DIR=$(CURDIR)/$(VENV)/etc/jupyter $(BIN)/jupytext-config set-default-viewer >/dev/null
 	$(BIN)/jupyter lab book/index.md
 
 serve:  ## the built site at http://localhost:8000

@@ -113,7 +113,8 @@ def execute(pages: list[Path], cache: JupyterCacheAbstract, timeout: int) -> Non
 
 def render(builder: str) -> None:
     """Render all pages from scratch: an incremental build forgets earlier warnings."""
-    for stale in (SITE, BUILD / ".doctrees", BUILD / "jupyter_execute"):
+    made = SITE if builder == "html" else BUILD / "latex"
+    for stale in (made, BUILD / ".doctrees", BUILD / "jupyter_execute"):
         shutil.rmtree(stale, ignore_errors=True)
     jupyter_book = Path(sys.executable).with_name("jupyter-book")
     command = [str(jupyter_book), "build", str(ROOT), "--builder", builder, "--all", "-q"]
@@ -144,6 +145,8 @@ def main(builder: str = "html") -> None:
         root = re.search(r"^root: (\S+)", (ROOT / "_toc.yml").read_text("utf-8"), re.MULTILINE)
         (SITE / "index.html").write_text(REDIRECT.format(title=config["title"], page=root[1]), "utf-8")
         report(pages, cache)
+    else:
+        print(f"\nOpen {(BUILD / 'latex' / 'lattice-kinetics.pdf').as_uri()}")
 
 
 if __name__ == "__main__":

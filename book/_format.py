@@ -32,7 +32,7 @@ def ruff(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     """Run ruff over the chapters, written as notebooks into a folder."""
     program = Path(sys.executable).with_name("ruff")
     return subprocess.run(
-        [program, *command, "--config", ROOT / "pyproject.toml", folder],
+        [program, *command, "--config", ROOT / "pyproject.toml", "--line-length", "88", folder],
         capture_output=True,
         text=True,
         check=False,

@@ -10,19 +10,20 @@ from __future__ import annotations
 import contextlib
 import dis
 import hashlib
+import inspect
 import io
 import itertools
 import json
 import os
-import re
+import pickle
 import sys
-import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import CodeType, FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -32,8 +33,11 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = ["ReplicaError", "StoreError", "ensemble"]
 
 BARE = "(array)"  # the name of a result that is not a dict; no identifier, so no dict can hold it
-TEMPORARY = re.compile(r"\d+-\d+\.tmp")  # a file on its way into a store: process, thread
+RECORD, LOCK, TEMPORARY = "ensemble.json", "lock", "unfinished.tmp"  # beside the results in a store
 WRITE_EVERY = 1.0  # seconds between two files of a store: few files, and little to lose
+# Of all of the package, while it is being imported: later the files may be others than what runs.
+FILES = sorted(Path(__file__).parent.rglob("*.py"))
+LATTICE = hashlib.sha256(b"".join(path.read_bytes() for path in FILES)).hexdigest()[:16]
 
 
 class StoreError(RuntimeError):
@@ -46,10 +50,9 @@ class ReplicaError(RuntimeError):
     def __init__(self, index: int, reason: str) -> None:
         super().__init__(index, reason)  # both arguments, so that it survives the way back from a worker
         self.index = index
-        self.reason = reason
 
     def __str__(self) -> str:
-        return f"replica {self.index}: {self.reason}"
+        return f"replica {self.index}: {self.args[1]}"
 
 
 @dataclass(frozen=True)
@@ -57,16 +60,14 @@ class _Replica:
     """What travels to a worker: replica i of a task, a function of i alone."""
 
     task: Callable[[Generator], Any]
-    entropy: Any
-    spawn_key: tuple[int, ...]
-    pool_size: int
+    seed: SeedSequence
 
     def __call__(self, index: int) -> tuple[int, dict[str, NDArray]]:
-        # what SeedSequence.spawn gives as child `index`, whatever the number of children
-        key = (*self.spawn_key, index)
-        rng = np.random.default_rng(SeedSequence(self.entropy, spawn_key=key, pool_size=self.pool_size))
+        # what seed.spawn gives as child `index`, whatever the number of children
+        key = (*self.seed.spawn_key, index)
+        child = SeedSequence(self.seed.entropy, spawn_key=key, pool_size=self.seed.pool_size)
         try:
-            return index, _arrays(self.task(rng))
+            return index, _arrays(self.task(np.random.default_rng(child)))
         except Exception as error:
             raise ReplicaError(index, f"{type(error).__name__}: {error}") from error
 
@@ -98,11 +99,11 @@ class _Results:
 
     def put(self, start: int, block: dict[str, NDArray]) -> None:
         """Lay the rows of `block` at replica `start` and after; what lies beyond the end is dropped."""
-        kinds = {name: (a.shape[1:], a.dtype) for name, a in block.items()}
+        kinds = {name: (rows.shape[1:], rows.dtype) for name, rows in block.items()}
         if not self.arrays:
             size = self.done.size
             self.arrays = {name: np.empty((size, *shape), dtype) for name, (shape, dtype) in kinds.items()}
-        expected = {name: (a.shape[1:], a.dtype) for name, a in self.arrays.items()}
+        expected = {name: (rows.shape[1:], rows.dtype) for name, rows in self.arrays.items()}
         if kinds != expected:
             raise ValueError(f"results differ in names, shape or type: {kinds}, others {expected}")
         for name, rows in block.items():
@@ -111,6 +112,7 @@ class _Results:
             self.done[start : start + len(rows)] = True
 
 
+@dataclass(frozen=True)
 class _Store:
     """A folder of finished replicas.
 
@@ -119,16 +121,7 @@ class _Store:
     and of its bytes.  Files appear whole or not at all, and are never changed or removed.
     """
 
-    def __init__(self, folder: Path, made_by: dict[str, Any]) -> None:
-        self.folder = folder
-        self.record = folder / "ensemble.json"
-        with self._clear_errors(), contextlib.ExitStack() as stack:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._refuse_other_folders()
-            self.lock = stack.enter_context(open(folder / "lock", "a"))
-            self._take_lock()
-            self._check(made_by)
-            stack.pop_all()  # from here on close() ends the lock
+    folder: Path
 
     @contextlib.contextmanager
     def _clear_errors(self) -> Iterator[None]:
@@ -137,58 +130,45 @@ class _Store:
         except OSError as error:
             raise StoreError(f"store {self.folder}: {error}; what is stored is kept") from error
 
-    def _refuse_other_folders(self) -> None:
-        names = {path.name for path in self.folder.iterdir()}
-        others = sorted(name for name in names - {"lock"} if not TEMPORARY.fullmatch(name))
-        if others and self.record.name not in names:
-            raise StoreError(f"{self.folder} is not a store: it holds {others[0]} but no {self.record.name}")
-
-    def _take_lock(self) -> None:
+    def open(self, made_by: dict[str, Any], stack: contextlib.ExitStack) -> None:
+        """Make sure that it is a store of this ensemble, and keep other runs out until `stack` ends."""
         import fcntl  # POSIX only, and only a store needs it
 
-        try:
-            # a record lock dies with this process and, unlike flock, is not inherited by pool workers
-            fcntl.lockf(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError) as error:
-            raise StoreError(f"store {self.folder} is in use by another run") from error
-        for path in list(self.folder.iterdir()):  # leftovers of a killed run, not of a thread of this one
-            if TEMPORARY.fullmatch(path.name) and not path.name.startswith(f"{os.getpid()}-"):
-                path.unlink()
-
-    def _check(self, made_by: dict[str, Any]) -> None:
-        if not self.record.exists():
-            self._write(self.record.name, json.dumps(made_by, indent=1).encode())
-        try:
-            stored = dict(json.loads(self.record.read_bytes()))
-        except (TypeError, ValueError) as error:
-            raise StoreError(
-                f"{self.record} is corrupt; what is stored is kept, a new store has the same file"
-            ) from error
-        differ = [key for key in made_by if stored.get(key) != made_by[key]]
+        with self._clear_errors():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            names = {path.name for path in self.folder.iterdir()} - {LOCK, TEMPORARY}
+            if names and RECORD not in names:
+                raise StoreError(f"{self.folder} is not a store: it holds {min(names)} but no {RECORD}")
+            lock = open(self.folder / LOCK, "a")  # noqa: SIM115 - for as long as the stack
+            stack.callback(lock.close)
+            try:
+                # a record lock dies with this process and, unlike flock, is not inherited by pool workers
+                fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except (BlockingIOError, PermissionError) as error:
+                raise StoreError(f"store {self.folder} is in use by another run") from error
+            record = self.folder / RECORD
+            if not record.exists():
+                self._write(RECORD, json.dumps(made_by, indent=1).encode())
+            try:
+                stored = dict(json.loads(record.read_bytes()))
+            except (TypeError, ValueError) as error:
+                raise StoreError(f"{record} is corrupt; a new store of this ensemble has the same") from error
+        differ = [key for key, now in made_by.items() if stored.get(key) != now]
         if differ:
             how = ", ".join(f"{key} (stored: {stored.get(key)}, now: {made_by[key]})" for key in differ)
-            raise StoreError(
-                f"store {self.folder} was made with another {how}; what is stored is kept, use another folder"
-            )
+            raise StoreError(f"store {self.folder} was made with another {how}; use another folder")
 
     def _write(self, name: str, content: bytes) -> None:
         """Whole or not at all, and on the disk before it is visible."""
-        temporary = self.folder / f"{os.getpid()}-{threading.get_ident()}.tmp"
         with self._clear_errors():
-            try:
-                with open(temporary, "wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(temporary, self.folder / name)
-            except OSError:
-                temporary.unlink(missing_ok=True)
-                raise
-            descriptor = os.open(self.folder, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)  # the name, too
-            finally:
-                os.close(descriptor)
+            with open(self.folder / TEMPORARY, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(self.folder / TEMPORARY, self.folder / name)
+            with contextlib.ExitStack() as stack:
+                stack.callback(os.close, folder := os.open(self.folder, os.O_RDONLY))
+                os.fsync(folder)  # the name, too
 
     def read_into(self, results: _Results) -> None:
         """Fill in all that is stored; a damaged file is named."""
@@ -201,10 +181,7 @@ class _Store:
                 with np.load(io.BytesIO(content), allow_pickle=False) as block:
                     results.put(first, {name: block[name] for name in block.files})
             except (OSError, ValueError) as error:
-                raise StoreError(
-                    f"{path} is corrupt: {error}; the other files are kept, "
-                    "remove this one to compute its replicas again"
-                ) from error
+                raise StoreError(f"{path} is corrupt: {error}; remove it to have it made again") from error
 
     def add(self, indices: Iterable[int], results: _Results) -> None:
         """Write these replicas, one file per run of consecutive ones."""
@@ -224,92 +201,89 @@ class _Store:
         digest = hashlib.sha256(f"{first}-{stop}".encode() + content).hexdigest()[:16]
         return f"{first}-{stop}-{digest}.npz"
 
-    def close(self) -> None:
-        self.lock.close()
-
 
 def _is_library(module: str | None) -> bool:
-    """Whether a module is Python's or an installed package's; `lattice` counts as the task's own."""
-    root = (module or "builtins").partition(".")[0]
-    if root in ("lattice", "__main__"):
-        return False
+    """Whether a module is Python's, an installed package's or `lattice`: known by its name."""
+    root = (module or "__main__").partition(".")[0]
     folders = Path(getattr(sys.modules.get(root), "__file__", None) or "").parts
-    return root in sys.stdlib_module_names or "site-packages" in folders or "dist-packages" in folders
+    installed = root in sys.stdlib_module_names or "site-packages" in folders or "dist-packages" in folders
+    return root == "lattice" or (installed and root != "__main__")
 
 
-def _globals_of(function: FunctionType) -> list[tuple[str, Any]]:
-    """The globals a function reads, and what it reads out of modules of its own project."""
-    codes = [function.__code__]
-    for code in codes:  # grows by the functions defined inside
+class _Identity(pickle.Pickler):
+    """Writes what a task is, in every process alike; nobody reads it back.
+
+    Data goes by value, what a library or `lattice` defines by its name, other
+    functions, classes and modules by their source and all that they refer to.
+    """
+
+    def __init__(self, write: Callable, seen: dict[Any, int]) -> None:
+        super().__init__(SimpleNamespace(write=write), protocol=4)
+        self.seen = seen.copy()  # functions, classes and modules on the way here
+        self.fast = True  # no memo: equal data give equal bytes, whether they are one object or two
+
+    def persistent_id(self, thing: Any) -> Any:
+        if isinstance(thing, (set, frozenset)):  # its order is another in the next process
+            return sorted(_digest(member, self.seen) for member in thing)
+        return None
+
+    def reducer_override(self, thing: Any) -> Any:
+        # `repr` stands for whatever would put the parts together
+        if isinstance(thing, FunctionType | type | ModuleType):
+            module = thing.__name__ if isinstance(thing, ModuleType) else thing.__module__
+            if _is_library(module):
+                return repr, (module, getattr(thing, "__qualname__", None))
+            if thing in self.seen:  # in a circle, perhaps
+                return repr, (self.seen[thing],)
+            self.seen[thing] = len(self.seen)
+            parts = _of_function if isinstance(thing, FunctionType) else _of_class
+            return repr, (_of_module if isinstance(thing, ModuleType) else parts)(thing)
+        if isinstance(thing, cached_property):
+            return repr, (thing.func,)
+        # compiled and cached functions, class methods, properties
+        inner = [getattr(thing, name, None) for name in ("__wrapped__", "fget", "fset", "fdel")]
+        return (repr, (inner,)) if any(inner) and _is_library(type(thing).__module__) else NotImplemented
+
+
+def _of_function(function: FunctionType) -> tuple:
+    """The source of a function, what was compiled from it, and all that it reads."""
+    codes, names = [function.__code__], set()
+    for code in codes:  # grows by the functions defined inside, which inspect.getclosurevars does not see
         codes += [const for const in code.co_consts if isinstance(const, CodeType)]
-    steps = itertools.chain.from_iterable(dis.get_instructions(code) for code in codes)
-    names = {step.argval for step in steps if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
-    found, spaces = [], [function.__globals__]
-    for space in spaces:  # grows by the modules met on the way
-        for name in sorted(names & space.keys()):
-            value = space[name]
-            if not isinstance(value, ModuleType) or _is_library(value.__name__):
-                found.append((name, value))
-            elif all(vars(value) is not known for known in spaces):
-                spaces.append(vars(value))
-        names = {name for code in codes for name in code.co_names}  # attributes, too
-    return found
+        steps = dis.get_instructions(code)
+        names |= {step.argval for step in steps if step.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    # a file may have been edited since, and a line can hold two lambdas: so the source is not enough
+    constants = [const for code in codes for const in code.co_consts if not isinstance(const, CodeType)]
+    compiled = [(code.co_code, code.co_names) for code in codes], constants
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    read = [(name, function.__globals__[name]) for name in sorted(names & function.__globals__.keys())]
+    source = inspect.getsource(function.__code__)
+    return source, compiled, function.__defaults__, function.__kwdefaults__, cells, read
 
 
-def _members(kind: type) -> dict[str, Any]:
-    """The methods and the plain data of a class."""
-    members = {}
-    for name, value in vars(kind).items():
-        inner = (getattr(value, attribute, None) for attribute in ("__wrapped__", "fget", "func"))
-        method = next(filter(None, inner), value)  # of a class method, a property, …
-        plain = isinstance(value, (bool, int, float, complex, str, tuple, np.ndarray))
-        if isinstance(method, FunctionType) or (plain and not name.startswith("__")):
-            members[name] = method
-    return members
+def _of_class(kind: type) -> tuple:
+    """The methods and the data of a class."""
+    fields = getattr(kind, "__dataclass_fields__", {}).values()
+    found = [(field.name, field.default, field.default_factory) for field in fields]
+    for name, value in sorted(vars(kind).items()):
+        code = getattr(inspect.unwrap(value), "__code__", None)
+        written = code and code.co_filename != "<string>"  # else a dataclass made it of its fields
+        if written or not name.startswith(("__", "_abc_impl")):
+            found.append((name, value))
+    return kind.__qualname__, kind.__bases__, found
 
 
-def _content(thing: Any) -> bytes | list[Any]:
-    """What makes a thing what it is: bytes, or a list of further things."""
-    inner = getattr(thing, "py_func", None) or getattr(thing, "__wrapped__", None)
-    match thing:
-        case None | bool() | int() | float() | complex() | str() | bytes():
-            return repr(thing).encode()
-        case tuple() | list():
-            return list(thing)
-        case dict():
-            return [part for item in thing.items() for part in item]
-        case set() | frozenset():
-            return sorted(_digest(member, {}) for member in thing)
-        case np.ndarray() | np.generic() if not thing.dtype.hasobject:
-            return [thing.dtype.str, thing.shape, thing.tobytes()]
-        case ModuleType():
-            return thing.__name__.encode()
-        case CodeType():
-            return [thing.co_code, thing.co_names, thing.co_consts]
-        case FunctionType() if not _is_library(thing.__module__):
-            cells = [cell.cell_contents for cell in thing.__closure__ or ()]
-            return [thing.__code__, thing.__defaults__, thing.__kwdefaults__, cells, _globals_of(thing)]
-        case MethodType():
-            return [thing.__func__, thing.__self__]
-        case type() if not _is_library(thing.__module__):
-            return [thing.__qualname__, thing.__bases__, _members(thing)]
-        case _ if inner is not None:  # a compiled or cached function
-            return [inner]
-        case _ if hasattr(thing, "__name__"):  # of Python or of a library: known by its name
-            owner = getattr(thing, "__self__", None)
-            return [str(getattr(thing, "__module__", "")), thing.__name__, owner]
-    return [list(part) if isinstance(part, Iterator) else part for part in thing.__reduce_ex__(4)]
+def _of_module(module: ModuleType) -> tuple:
+    """The source of a module, and what it holds: imported things, too."""
+    data = FunctionType | type | ModuleType | int | float | complex | str | tuple | np.ndarray
+    held = [(name, value) for name, value in vars(module).items() if isinstance(value, data)]
+    return inspect.getsource(module), [pair for pair in held if not pair[0].startswith("__")]
 
 
-def _digest(thing: Any, seen: dict[int, tuple[Any, bytes]]) -> bytes:
-    """Digest of a thing by its content: the same in every process that runs the same code."""
-    if id(thing) not in seen:
-        seen[id(thing)] = (thing, b"a circle")  # keeps it alive, so that its id stays its own
-        content = _content(thing)
-        if isinstance(content, list):
-            content = b"".join(_digest(part, seen) for part in content)
-        seen[id(thing)] = (thing, hashlib.sha256(type(thing).__name__.encode() + content).digest())
-    return seen[id(thing)][1]
+def _digest(thing: Any, seen: dict[Any, int]) -> str:
+    content = hashlib.sha256()
+    _Identity(content.update, seen).dump(thing)
+    return content.hexdigest()[:16]
 
 
 def ensemble(
@@ -333,9 +307,8 @@ def ensemble(
         Number of replicas, at least 1.
     seed : int or SeedSequence
         Replica i draws from child i of the seed, the one that ``spawn`` would
-        give: streams depend neither on `size` nor on `map`.  The seed itself is
-        not changed, so the same seed gives the same replicas every time; use
-        one seed per ensemble (children of a common one, for example).
+        give, whatever `size` and `map`.  The seed itself is not changed; use
+        one per ensemble (children of a common one, for example).
     map : callable
         Anything like the builtin: the ``map`` of a thread or process pool,
         ``imap`` or ``imap_unordered`` of a multiprocessing pool,
@@ -345,8 +318,8 @@ def ensemble(
         started again computes only what is missing; a larger `size` continues
         where a smaller one ended.  One run at a time may use it (POSIX only).
     progress : bool or str, optional
-        Show a bar on stderr, with a label if it is a string.  The environment
-        variable ``TQDM_DISABLE=1`` silences it, as the build of the book does.
+        Show a bar on stderr, with a label if it is a string; ``TQDM_DISABLE=1``
+        in the environment silences it, as the build of the book does.
 
     Returns
     -------
@@ -356,7 +329,8 @@ def ensemble(
     Raises
     ------
     ValueError
-        If an argument is not allowed, before any replica is run.
+        If an argument is not allowed, before any replica is run; with a store
+        also if the source of the task is not found, or its arguments cannot be pickled.
     ReplicaError
         If the task raises or returns something that is not allowed; names the replica.
     StoreError
@@ -365,15 +339,14 @@ def ensemble(
 
     Notes
     -----
-    The calling process writes the store, at most one file a second, as results
-    arrive; a kill loses what arrived since the last one and what was in flight.
-    A `map` that returns only when all is done (``multiprocessing.Pool.map``)
-    therefore stores nothing before its end.  Before an exception leaves, what
-    has arrived is stored.
+    Results are written as they arrive, at most one file a second, and before
+    an exception leaves.  A kill loses what arrived since the last file; a `map`
+    that returns only when all is done (``multiprocessing.Pool.map``) stores nothing before.
 
-    Code is recognised by its bytecode, with its defaults, closures and globals
-    and everything of the same project and of `lattice` that it calls; comments
-    and line numbers do not count, nor do the versions of installed packages.
+    A store belongs to the code of its task: the source (comments, too) of its
+    functions and of all that they use of the same project, with the values of
+    arguments, closures and globals.  Any change in the files of `lattice` is other
+    code, even where the task does not use them; new versions of other packages are not.
 
     Examples
     --------
@@ -388,41 +361,44 @@ def ensemble(
         raise ValueError(f"map = {map!r}; allowed: a callable like the builtin map")
     if not (progress is None or isinstance(progress, (bool, str))):
         raise ValueError(f"progress = {progress!r}; allowed: None, True, False or a label")
-    replica = _Replica(task, *_stream(seed))
+    folder = Path(store) if store and isinstance(store, (str, os.PathLike)) else None
+    if store is not None and (folder is None or (folder.exists() and not folder.is_dir())):
+        raise ValueError(f"store = {store!r}; allowed: a folder, or a path where one can be made")
+    replica = _Replica(task, _unspawned(seed))
     results = _Results(int(size))
     with contextlib.ExitStack() as stack:
-        kept = None
-        if store is not None:
-            kept = stack.enter_context(contextlib.closing(_Store(_folder(store), _made_by(replica))))
+        kept = _Store(folder) if folder else None
+        if kept:
+            kept.open(_made_by(replica), stack)
             kept.read_into(results)
-        _fill(results, replica, map, kept, progress)
+        missing = np.flatnonzero(~results.done).tolist()
+        if missing:
+            arriving = stack.enter_context(contextlib.closing(_arriving(map(replica, missing))))
+            if progress:
+                from tqdm import tqdm  # only who wants a bar loads it
+
+                label, done = progress if isinstance(progress, str) else None, int(size) - len(missing)
+                bar = tqdm(arriving, label, total=int(size), initial=done, unit="replica")
+                arriving = stack.enter_context(bar)
+            _fill(results, arriving, kept)
+    if not results.done.all():
+        left_out = int(results.done.argmin())
+        raise ValueError(f"map = {map!r} left out replica {left_out}; allowed: one result for each")
     return results.arrays.get(BARE, results.arrays)
 
 
-def _fill(
-    results: _Results, replica: _Replica, map: Callable, kept: _Store | None, progress: bool | str | None
-) -> None:
-    """Compute what is missing and store it as it arrives."""
-    missing = np.flatnonzero(~results.done).tolist()
-    if not missing:
-        return
+def _fill(results: _Results, arriving: Iterable, kept: _Store | None) -> None:
+    """Take what arrives, and store it from time to time and at the end."""
     unsaved: list[int] = []
 
     def save() -> None:
         indices = unsaved.copy()
         unsaved.clear()  # first: what cannot be written is not tried again on the way out
-        if kept is not None:
+        if kept:
             kept.add(indices, results)
 
     with contextlib.ExitStack() as stack:
         stack.callback(save)
-        bar = None
-        if progress:
-            from tqdm import tqdm  # only who wants a bar loads it
-
-            label, done = progress if isinstance(progress, str) else None, results.done.size - len(missing)
-            bar = stack.enter_context(tqdm(desc=label, total=results.done.size, initial=done, unit="replica"))
-        arriving = stack.enter_context(contextlib.closing(_arriving(map(replica, missing))))
         written = time.monotonic()
         for index, arrays in arriving:
             try:
@@ -433,11 +409,6 @@ def _fill(
             if time.monotonic() - written >= WRITE_EVERY:
                 save()
                 written = time.monotonic()
-            if bar is not None:
-                bar.update()
-    if not results.done.all():
-        left_out = int(results.done.argmin())
-        raise ValueError(f"map = {map!r} left out replica {left_out}; allowed: one result for each")
 
 
 def _arriving(results: Iterable) -> Iterator[tuple[int, dict[str, NDArray]]]:
@@ -450,37 +421,29 @@ def _arriving(results: Iterable) -> Iterator[tuple[int, dict[str, NDArray]]]:
         yield item.result() if hasattr(item, "result") else item
 
 
-def _stream(seed: int | SeedSequence) -> tuple[Any, tuple[int, ...], int]:
-    """Entropy, spawn key and pool size of a seed, as plain numbers."""
+def _unspawned(seed: int | SeedSequence) -> SeedSequence:
     if isinstance(seed, (int, np.integer)) and not isinstance(seed, bool) and seed >= 0:
-        seed = SeedSequence(int(seed))
+        return SeedSequence(int(seed))
     if not isinstance(seed, SeedSequence):
         raise ValueError(f"seed = {seed!r}; allowed: an integer, not negative, or a SeedSequence")
     if seed.n_children_spawned:
         raise ValueError(f"seed = {seed!r} has spawned, its children are in use; allowed: one that has not")
-    entropy = seed.entropy if isinstance(seed.entropy, (int, str)) else [int(word) for word in seed.entropy]
-    return entropy, tuple(int(k) for k in seed.spawn_key), seed.pool_size
-
-
-def _folder(store: str | os.PathLike) -> Path:
-    folder = Path(store) if store and isinstance(store, (str, os.PathLike)) else None
-    if folder is None or (folder.exists() and not folder.is_dir()):
-        raise ValueError(f"store = {store!r}; allowed: a folder, or a path where one can be made")
-    return folder
+    return seed
 
 
 def _made_by(replica: _Replica) -> dict[str, Any]:
     """What the record of a store says: whatever may not change between two runs."""
-    task = getattr(replica.task, "func", replica.task)  # of a functools.partial
+    task, seed = getattr(replica.task, "func", replica.task), replica.seed  # of a functools.partial
     try:
-        code = _digest(replica.task, {}).hex()[:16]
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"task = {replica.task!r} cannot be told from other code ({error}); "
-                         "allowed with a store: functions of plain data") from error  # fmt: skip
+        code = _digest(replica.task, {})
+    except Exception as error:  # pickling runs code of others
+        raise ValueError(f"task = {replica.task!r} cannot be told from other code ({error}); allowed with "
+                         "a store: functions whose source is found, of plain data") from error  # fmt: skip
     return {
         "format": 1,
         "task": getattr(task, "__qualname__", type(task).__qualname__),
-        "seed": [replica.entropy, list(replica.spawn_key), replica.pool_size],
+        "seed": [np.asarray(seed.entropy).tolist(), list(seed.spawn_key), seed.pool_size],
         "code": code,
-        "python": f"{sys.version_info.major}.{sys.version_info.minor}",  # bytecode differs between versions
+        "lattice": LATTICE,
+        "python": f"{sys.version_info.major}.{sys.version_info.minor}",  # compiles differently
     }

@@ -8,6 +8,8 @@ mass, Boltzmann's constant and the lattice spacing are 1.
 from __future__ import annotations
 
 import math
+import numbers
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Literal
 
@@ -20,6 +22,7 @@ __all__ = [
     "Langevin",
     "Pin",
     "State",
+    "bath_sites",
     "energy",
     "kinetic_energy",
     "site_energy",
@@ -54,7 +57,9 @@ class Bond:
     chi, alpha, beta : float or (n_bonds,) array
         Harmonic stiffness, cubic and quartic coefficient.
     J, m : float or (n_bonds,) array
-        Strength and wave number of the cosine.
+        Strength and angular wave number of the cosine.
+
+    All coefficients but m are 0 unless given; ``Bond()`` exerts no force.
 
     Raises
     ------
@@ -194,7 +199,7 @@ class Chain:
         """Whether no coefficient depends on its place."""
         return all(np.ndim(getattr(law, f.name)) == 0 for law in (self.bond, self.pin) for f in fields(law))
 
-    def _rows(self, name: str, values: ArrayLike) -> NDArray[np.float64]:
+    def on_sites(self, name: str, values: ArrayLike) -> NDArray[np.float64]:
         """Values on the sites, checked to have shape (..., n)."""
         values = np.asarray(values, dtype=np.float64)
         if values.shape[-1:] != (self.n,):
@@ -203,7 +208,7 @@ class Chain:
 
     def stretches(self, q: ArrayLike) -> NDArray[np.float64]:
         """Bond stretches r, shape (..., n_bonds), of displacements (..., n)."""
-        q = self._rows("q", q)
+        q = self.on_sites("q", q)
         wall = np.zeros((*q.shape[:-1], 1))
         left = [wall] if self.ends[0] == "fixed" else []
         right = [q[..., :1]] if self.periodic else [wall] if self.ends[1] == "fixed" else []
@@ -270,16 +275,24 @@ class Langevin:
             raise ValueError(f"site = {self.site!r}; allowed: an integer")
         for name in ("temperature", "friction", "force"):
             value = getattr(self, name)
-            if not math.isfinite(value) or (name != "force" and value < 0):
+            if (
+                not isinstance(value, numbers.Real)
+                or not math.isfinite(value)
+                or (name != "force" and value < 0)
+            ):
                 allowed = "a finite number" if name == "force" else "a finite number, not negative"
                 raise ValueError(f"{name} = {value!r}; allowed: {allowed}")
 
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """Displacements and momenta of an ensemble, arrays of shape (replicas, n), read-only.
+    """Displacements and momenta of an ensemble.
 
-    One replica may be given as a vector; it becomes an ensemble of one.
+    Parameters
+    ----------
+    q, p : (replicas, n) array
+        Displacements and momenta, copied and read-only.  One replica may be
+        given as a vector; it becomes an ensemble of one.
 
     Raises
     ------
@@ -308,6 +321,28 @@ class State:
         return self.q.shape[0]
 
 
+def bath_sites(chain: Chain, baths: Iterable[Langevin]) -> list[int]:
+    """The sites, counted from 0, at which the baths of a chain act.
+
+    Raises
+    ------
+    ValueError
+        If `baths` holds something else, a site does not exist, or two baths share one.
+    """
+    if isinstance(baths, Langevin):
+        raise ValueError(f"baths = {baths!r}; allowed: a sequence of Langevin baths")
+    baths = list(baths)
+    for bath in baths:
+        if not isinstance(bath, Langevin):
+            raise ValueError(f"baths contains {bath!r}; allowed: Langevin baths")
+        if not -chain.n <= bath.site < chain.n:
+            raise ValueError(f"site = {bath.site} of a bath; allowed: {-chain.n} to {chain.n - 1}")
+    sites = [bath.site % chain.n for bath in baths]
+    if len(set(sites)) < len(sites):
+        raise ValueError(f"baths act at sites {sites}; allowed: one bath a site")
+    return sites
+
+
 def kinetic_energy(p: ArrayLike) -> NDArray[np.float64]:
     r"""The kinetic energy :math:`\sum_j p_j^2/2`, shape (...), of momenta (..., n)."""
     return 0.5 * np.square(p).sum(axis=-1)
@@ -319,7 +354,7 @@ def site_energy(chain: Chain, q: ArrayLike, p: ArrayLike) -> NDArray[np.float64]
     Kinetic and on-site energy and half of each neighbouring bond's; a bond to
     a wall belongs to its one site.  The sum over sites is the total energy.
     """
-    p = chain._rows("p", p)
+    p = chain.on_sites("p", p)
     share = 0.5 * chain.slots(chain.bond.potential(chain.stretches(q)))
     for end, slot in zip(chain.ends, (0, -1), strict=True):
         if end == "fixed":
@@ -330,4 +365,4 @@ def site_energy(chain: Chain, q: ArrayLike, p: ArrayLike) -> NDArray[np.float64]
 def energy(chain: Chain, q: ArrayLike, p: ArrayLike) -> NDArray[np.float64]:
     """The total energy, shape (...), of displacements and momenta (..., n)."""
     potential = chain.bond.potential(chain.stretches(q)).sum(axis=-1)
-    return kinetic_energy(chain._rows("p", p)) + potential + chain.pin.potential(q).sum(axis=-1)
+    return kinetic_energy(chain.on_sites("p", p)) + potential + chain.pin.potential(q).sum(axis=-1)

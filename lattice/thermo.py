@@ -65,9 +65,7 @@ def _halves(omega: NDArray[np.float64], T: float) -> NDArray[np.float64]:
         return omega / (2 * T)
 
 
-def thermal(
-    chain: Chain, T: float, replicas: int, rng: np.random.Generator | np.random.SeedSequence | int
-) -> State:
+def thermal(chain: Chain, T: float, replicas: int, rng: np.random.Generator | int) -> State:
     r"""Independent exact samples of the canonical ensemble :math:`e^{-H/T}` of a harmonic chain.
 
     Parameters
@@ -95,13 +93,13 @@ def thermal(
     ------
     ValueError
         If the chain is anharmonic or not stable, T is negative, `replicas` is
-        not a positive integer, or `rng` is None.
+        not a positive integer, or `rng` is neither a Generator nor an integer.
     """
     _check(chain, T)
     if isinstance(replicas, bool) or not isinstance(replicas, (int, np.integer)) or replicas < 1:
         raise ValueError(f"replicas = {replicas!r}; allowed: a positive integer")
-    if rng is None:
-        raise ValueError("rng = None; allowed: a numpy Generator or a seed")
+    if isinstance(rng, bool) or not isinstance(rng, (np.random.Generator, int, np.integer)):
+        raise ValueError(f"rng = {rng!r}; allowed: a numpy Generator or a seed")
     z, p = math.sqrt(T) * np.random.default_rng(rng).standard_normal((2, replicas, chain.n))
     return State(_inverse_root(chain, z), p)
 

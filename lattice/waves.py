@@ -93,7 +93,7 @@ def group_velocity(chain: Chain, k: ArrayLike) -> NDArray[np.float64]:
     the value there is 0, the mean of the two.  Parameters and errors as in `dispersion`.
     """
     chi, pin = _stiffness(chain)
-    k = np.asarray(k, dtype=np.float64)
+    k = np.asarray(k, dtype=np.float64) % 1.0
     sine, cosine = np.sin(np.pi * k), np.cos(np.pi * k)
     if pin == 0:
         return np.sqrt(chi) * cosine * np.sign(sine)
@@ -148,10 +148,7 @@ def wave_field(chain: Chain, q: ArrayLike, p: ArrayLike) -> NDArray[np.complex12
         raise ValueError(
             "chain is not a harmonic ring; allowed: boundary 'periodic', no anharmonic coefficient"
         )
-    p = np.asarray(p, dtype=np.float64)
-    for name, array in (("q", np.asarray(q)), ("p", p)):
-        if array.shape[-1:] != (chain.n,):
-            raise ValueError(f"{name} has shape {array.shape}; allowed: (..., {chain.n})")
+    q, p = chain.on_sites("q", q), chain.on_sites("p", p)
     omega = dispersion(chain, wave_numbers(chain.n))
     return (inverse_fourier(omega * fourier(q)).real + 1j * p) / np.sqrt(2)
 

@@ -302,7 +302,10 @@ class Repository:
         self.write("lattice/unused.py", "NOTHING = 0.0\n")
         self.write("tests/test_x.py", TESTS)
         claims = "".join(CLAIM.format(n=n) for n in (1, 2))
-        self.write("book/claims.yml", f"sources: {{x: {{authors: X, title: X, cite: x}}}}\nclaims:{claims}")
+        self.write(
+            "book/claims.yml",
+            f"sources: {{x: {{authors: X, title: X, cite: x, version: x}}}}\nclaims:{claims}",
+        )
         self.measured = root / "book/data/measured.json"
 
     def write(self, name, text):

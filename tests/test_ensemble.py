@@ -1,19 +1,24 @@
 """Many replicas: the same bits wherever they run, whenever they are killed."""
 
+import contextlib
 import errno
 import functools
 import importlib
+import itertools
 import json
+import linecache
 import multiprocessing
 import os
 import resource
+import runpy
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 
@@ -21,7 +26,9 @@ from lattice.ensemble import ReplicaError, StoreError, ensemble
 from lattice.model import Bond, Chain, energy
 
 module = importlib.import_module("lattice.ensemble")  # lattice.ensemble itself is the function
-SPAWN = multiprocessing.get_context("spawn")
+# workers are copies of one fresh process that has the imports behind it
+FRESH = multiprocessing.get_context("forkserver")
+FRESH.set_forkserver_preload(["pytest", "lattice.ensemble", "distributed"])
 SIZE = 24
 
 
@@ -116,7 +123,7 @@ def test_same_bits_in_threads(reference, threads):
 
 
 def test_same_bits_in_a_process_pool(reference):
-    with ProcessPoolExecutor(2, mp_context=SPAWN) as pool:
+    with ProcessPoolExecutor(2, mp_context=FRESH) as pool:
         assert same_bits(ensemble(walk, SIZE, seed=11, map=pool.map), reference)
         with pytest.raises(ReplicaError, match="replica 7: ArithmeticError: no such state") as caught:
             ensemble(fails_at_seven, SIZE, seed=11, map=pool.map)
@@ -124,7 +131,7 @@ def test_same_bits_in_a_process_pool(reference):
 
 
 def test_same_bits_in_a_multiprocessing_pool(reference):
-    with SPAWN.Pool(2) as pool:
+    with FRESH.Pool(2) as pool:
         for form in (pool.map, pool.imap, pool.imap_unordered):
             assert same_bits(ensemble(walk, SIZE, seed=11, map=form), reference)
         pool.close()
@@ -132,9 +139,11 @@ def test_same_bits_in_a_multiprocessing_pool(reference):
 
 
 def test_same_bits_in_a_dask_cluster(reference, tmp_path, every_replica):
+    import dask
     import distributed
 
     with (
+        dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
         ) as cluster,
@@ -143,8 +152,8 @@ def test_same_bits_in_a_dask_cluster(reference, tmp_path, every_replica):
         assert same_bits(ensemble(walk, SIZE, seed=11, map=client.map, store=tmp_path), reference)
         with pytest.raises(ReplicaError, match="replica 7: ArithmeticError: no such state"):
             ensemble(fails_at_seven, SIZE, seed=11, map=client.map)
-        # nothing is computed again, and nothing is left on the cluster
-        assert same_bits(ensemble(walk, SIZE, seed=11, map=client.map, store=tmp_path), reference)
+        other = ensemble(walk, SIZE, seed=12, map=client.map)
+    assert same_bits(other, ensemble(walk, SIZE, seed=12))
     assert len(list(tmp_path.glob("*.npz"))) == SIZE
 
 
@@ -156,91 +165,80 @@ def test_any_order_of_arrival_gives_the_same_bits(reference, tmp_path):
     assert same_bits(ensemble(walk, SIZE, seed=11, store=tmp_path), reference)
 
 
-def test_importing_needs_neither_dask_nor_tqdm():
-    code = "import sys, lattice.ensemble; print({'dask', 'distributed', 'tqdm'} & set(sys.modules))"
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert shown.stdout == "set()\n"
-
-
 # Killed and started again
 
-SCRIPT = """
-import importlib, os, signal, sys
-import numpy as np
-from lattice.ensemble import ensemble
 
-module = importlib.import_module("lattice.ensemble")
-module.WRITE_EVERY = 0.0
-store, result, stage, count, size = *sys.argv[1:4], int(sys.argv[4]), int(sys.argv[5])
+def paged(rng):
+    # a page per replica: the pipe is soon full, and who writes waits for the reader
+    os.write(1, b"%4095d\n" % index_of(rng))
+    return {"x": rng.normal(size=3), "n": rng.integers(9)}
 
 
-def die(*_):
+def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def dies(function, before):
-    calls = 0
+def dies_at(call, function, before):
+    calls = itertools.count(1)
 
     def wrapped(*arguments):
-        nonlocal calls
-        calls += 1
-        if calls == count and before:
+        last = next(calls) == call
+        if last and before:
             die()
         value = function(*arguments)
-        if calls == count:
+        if last:
             die()
         return value
 
     return wrapped
 
 
-def half_written(path, mode):
-    global count
-    file = open(path, mode)
-    count -= str(path).endswith(".tmp")
-    if count == 0:
-        file.write(b"PK half of it")
-        file.flush()
-        die()
-    return file
+def dies_half_way(file_number):
+    files = itertools.count(1)
+
+    def opens(path, mode):
+        file = open(path, mode)  # noqa: SIM115 - who dies does not close
+        if path.suffix == ".tmp" and next(files) == file_number:
+            file.write(b"PK half of it")
+            file.flush()
+            die()
+        return file
+
+    return opens
 
 
-def task(rng):
-    # a page per replica: the pipe is soon full, and who writes waits for the reader
-    os.write(1, b"%4095d\\n" % rng.bit_generator.seed_seq.spawn_key[-1])
-    return {"x": rng.normal(size=3), "n": rng.integers(9)}
-
-
-if stage == "write":
-    module.open = half_written
-elif stage == "fsync":
-    os.fsync = dies(os.fsync, True)
-elif stage == "replace":
-    os.replace = dies(os.replace, False)
-np.savez(result, **ensemble(task, size, seed=2, store=store))
-"""
+def run_in_a_child(writer, folder, stage, count, size):
+    os.dup2(writer.fileno(), 1)
+    module.WRITE_EVERY = 0.0
+    if stage == "write":
+        module.open = dies_half_way(count)
+    elif stage == "fsync":
+        os.fsync = dies_at(count, os.fsync, before=True)
+    elif stage == "replace":
+        os.replace = dies_at(count, os.replace, before=False)
+    np.savez(folder / "result.npz", **ensemble(paged, size, seed=2, store=folder / "store"))
 
 
 @pytest.fixture
-def script(tmp_path):
-    path = tmp_path / "run.py"
-    path.write_text(SCRIPT)
-    environment = os.environ | {"PYTHONPATH": str(Path(module.__file__).parents[1])}
-
+def child(tmp_path):
+    @contextlib.contextmanager
     def start(stage="none", count=0, size=SIZE):
-        arguments = [tmp_path / "store", tmp_path / "result.npz", stage, str(count), str(size)]
-        return subprocess.Popen(
-            [sys.executable, path, *arguments], env=environment, stdout=subprocess.PIPE, text=True
-        )
+        reader, writer = FRESH.Pipe(duplex=False)
+        process = FRESH.Process(target=run_in_a_child, args=(writer, tmp_path, stage, count, size))
+        process.start()
+        writer.close()
+        with reader, open(reader.fileno(), closefd=False) as process.stdout:
+            yield process
+            process.join()
 
     return start
 
 
-def script_task(rng):
+def silent(rng):
     return {"x": rng.normal(size=3), "n": rng.integers(9)}
 
 
-def test_killed_while_it_writes_and_started_again(script, tmp_path):
+def test_killed_while_it_writes_and_started_again(child, tmp_path):
     rng = np.random.default_rng(20)
     computed, lost = [], 0
     # a file means one open and write, two fsyncs (its own, the folder's) with a replace between them
@@ -251,36 +249,36 @@ def test_killed_while_it_writes_and_started_again(script, tmp_path):
         ("replace", 1, 0, 0),
     ]:
         nth_file = int(rng.integers(2, 6))
-        with script(stage, calls * nth_file + late) as run:
+        with child(stage, calls * nth_file + late) as run:
             computed += run.stdout.read().split()
-        assert run.returncode == -signal.SIGKILL
+        assert run.exitcode == -signal.SIGKILL
         lost += loses
     assert not (tmp_path / "result.npz").exists()
-    with script() as run:
+    with child() as run:
         computed += run.stdout.read().split()
-    assert run.returncode == 0
+    assert run.exitcode == 0
     with np.load(tmp_path / "result.npz") as result:
-        assert same_bits(dict(result), ensemble(script_task, SIZE, seed=2))
+        assert same_bits(dict(result), ensemble(silent, SIZE, seed=2))
     assert {int(i) for i in computed} == set(range(SIZE))
     assert len(computed) == SIZE + lost
     assert not list((tmp_path / "store").glob("*.tmp"))
 
 
-def test_killed_from_outside_and_started_again(script, tmp_path):
+def test_killed_from_outside_and_started_again(child, tmp_path):
     rng, size, stored = np.random.default_rng(21), 150, [0]
     for _ in range(3):
-        with script(size=size) as run:
+        with child(size=size) as run:
             for _ in range(int(rng.integers(2, 30))):
                 run.stdout.readline()
             run.kill()
-        assert run.returncode == -signal.SIGKILL
+        assert run.exitcode == -signal.SIGKILL
         stored.append(len(list((tmp_path / "store").glob("*.npz"))))
     assert stored == sorted(set(stored))  # every run got further
-    with script(size=size) as run:
+    with child(size=size) as run:
         computed = run.stdout.read().split()
     assert len(computed) == size - stored[-1]
     with np.load(tmp_path / "result.npz") as result:
-        assert same_bits(dict(result), ensemble(script_task, size, seed=2))
+        assert same_bits(dict(result), ensemble(silent, size, seed=2))
 
 
 # The store
@@ -385,24 +383,42 @@ def test_a_store_of_another_task_or_python_is_refused(tmp_path):
 
 
 CODE = """
+import dataclasses, functools, typing
 import numpy as np
 import lattice.model as model
 STRENGTH = 2.0
 class Law:
     power = 2
-    def __call__(self, x): return x ** self.power
+    def __call__(self, x): return x ** self.power * self.sign
+    @property
+    def sign(self): return -1
+    @staticmethod
+    def even(x): return x % 2 == 0
+    @functools.cached_property
+    def half(self): return 0.5
 law = Law()
+@functools.lru_cache
+def table(n): return [odd(i) for i in range(n)]
+def odd(i): return i in {"one", 1, "three", 3} or not Law.even(i) or (i > 9 and table(i))
+class Pair(typing.NamedTuple):
+    first: float = 1.5
+@dataclasses.dataclass(frozen=True)
+class Options:
+    scale: float = 1.0
+    more: list = dataclasses.field(default_factory=lambda: [7])
 def helper(x):
     return STRENGTH * law(x)  # how hard it pulls
 def task(rng, chain=model.Chain(4)):
     draw = lambda n: helper(rng.normal(size=n))
-    return model.energy(chain, draw(4), np.zeros(4))
+    return model.energy(chain, draw(4), np.zeros(4)) + sum(table(3)) + Options().scale + Pair().first
 """
 
 
-def task_from(code, project="a_project"):
-    space = {"__name__": project}
-    exec(code, space)
+def task_from(code, name="<cell>"):
+    """The task of a notebook cell: its source is known to linecache, and nowhere on a disk."""
+    linecache.cache[name] = len(code), None, code.splitlines(keepends=True), name
+    space = {"__name__": "a_project"}
+    exec(compile(code, name, "exec"), space)
     return space["task"]
 
 
@@ -412,6 +428,14 @@ def task_from(code, project="a_project"):
         ("STRENGTH = 2.0", "STRENGTH = 2.5"),
         ("STRENGTH *", "STRENGTH +"),
         ("power = 2", "power = 3"),
+        ("return -1", "return 1"),
+        ("x % 2", "x % 3"),
+        ("return 0.5", "return 0.25"),
+        ("i > 9", "i > 8"),
+        ("range(n)", "range(n + 1)"),
+        ("scale: float = 1.0", "scale: float = 2.0"),
+        ("[7]", "[8]"),
+        ("first: float = 1.5", "first: float = 2.5"),
         ("x ** self.power", "self.power ** x"),
         ("Chain(4)", "Chain(4, pin=model.Pin(chi=1))"),
         ("np.zeros", "np.ones"),
@@ -424,17 +448,85 @@ def test_a_store_of_changed_code_is_refused(tmp_path, old, new):
     refuses(task_from(CODE.replace(old, new)), tmp_path, "code")
 
 
-@pytest.mark.parametrize("place", ["lattice.model.Bond.potential", "lattice.model.energy"])
-def test_changed_code_of_lattice_is_changed_code(tmp_path, monkeypatch, place):
-    ensemble(task_from(CODE), 3, seed=11, store=tmp_path)
-    monkeypatch.setattr(place, lambda *arguments: 0.0)
-    refuses(task_from(CODE), tmp_path, "code")
+def test_a_changed_line_of_lattice_is_changed_code(tmp_path, monkeypatch):
+    (tmp_path / "package" / "micro").mkdir(parents=True)
+    copy = shutil.copy(module.__file__, tmp_path / "package")
+    other = tmp_path / "package" / "micro" / "other.py"
+    digests = []
+    for line in ("X = 1", "X = 2", "X = 1"):
+        other.write_text(line)
+        digests.append(runpy.run_path(copy)["LATTICE"])
+    assert digests[0] == digests[2] != digests[1]
+    ensemble(walk, 3, seed=11, store=tmp_path / "store")
+    monkeypatch.setattr(module, "LATTICE", digests[0])
+    refuses(walk, tmp_path / "store", "lattice")
 
 
-def test_comments_and_places_are_not_code(tmp_path):
+def test_where_code_stands_does_not_count(tmp_path):
     first = ensemble(task_from(CODE), 3, seed=11, store=tmp_path)
-    moved = task_from("\n\n# new\n" + CODE.replace("how hard it pulls", "the force"))
+    moved = task_from("\n\n# new\n" + CODE, "<another cell>")
     assert same_bits(ensemble(moved, 3, seed=11, store=tmp_path), first)
+
+
+def test_code_edited_since_it_was_read_is_not_what_runs(tmp_path):
+    stale = task_from(CODE)
+    linecache.cache["<cell>"] = (1, None, CODE.replace("STRENGTH *", "STRENGTH +").splitlines(True), "<cell>")
+    ensemble(stale, 3, seed=11, store=tmp_path)
+    refuses(task_from(CODE.replace("STRENGTH *", "STRENGTH +")), tmp_path, "code")
+
+
+def test_two_lambdas_of_one_line_differ(tmp_path):
+    one, two = (lambda rng: rng.random() + 1), (lambda rng: rng.random() + 2)
+    ensemble(one, 3, seed=11, store=tmp_path)
+    refuses(two, tmp_path, "code")
+
+
+PROJECT = """
+import sys
+import helpers
+from lattice.ensemble import ensemble
+WORDS = {"a", "b", "c", ("d", frozenset({"e", "f"}))}
+def task(rng):
+    return helpers.law(rng) * helpers.WEIGHT + helpers.deeper.draw(rng) + len(WORDS)
+if __name__ == "__main__":
+    ensemble(task, 3, seed=11, store=sys.argv[1])
+"""
+HELPERS = """
+import deeper
+WEIGHT = 1.0
+class Law:
+    def __init__(self, strength): self.strength = strength
+    def __call__(self, rng): return self.strength * rng.normal()
+law = Law(2.0)
+"""
+
+
+def test_a_script_and_its_helpers_are_the_same_in_every_process(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "project.py").write_text(PROJECT)
+    (tmp_path / "helpers.py").write_text(HELPERS)
+    (tmp_path / "deeper.py").write_text("def draw(rng): return rng.normal()")
+    store, root = tmp_path / "store", str(Path(module.__file__).parents[1])
+    environment = os.environ | {"PYTHONPATH": root, "PYTHONHASHSEED": "77"}
+    subprocess.run([sys.executable, tmp_path / "project.py", store], env=environment, check=True)
+    task = runpy.run_path(tmp_path / "project.py")["task"]
+    before = sorted(store.iterdir())
+    ensemble(task, 3, seed=11, store=store)
+    assert sorted(store.iterdir()) == before
+    helpers = sys.modules["helpers"]
+    for holder, name, value in [
+        (helpers, "WEIGHT", 1.5),
+        (helpers.deeper, "draw", lambda rng: rng.random()),
+        (helpers.Law, "__call__", lambda self, rng: 1.0),
+    ]:
+        with monkeypatch.context() as changed:
+            changed.setattr(holder, name, value)
+            refuses(task, store, "code")
+    (tmp_path / "helpers.py").write_text(HELPERS.replace("Law(2.0)", "Law(2.5)  # stronger"))
+    for name in ("helpers", "deeper"):
+        monkeypatch.delitem(sys.modules, name)
+    refuses(runpy.run_path(tmp_path / "project.py")["task"], store, "code")
+    del sys.modules["helpers"], sys.modules["deeper"]
 
 
 def test_closures_partials_and_methods_tell_their_arguments(tmp_path):
@@ -467,6 +559,8 @@ def test_closures_partials_and_methods_tell_their_arguments(tmp_path):
 
 
 def test_compiled_functions_tell_their_code(tmp_path):
+    import numba  # here, so that the workers need not
+
     def make(scale):
         compiled = numba.njit(lambda x: scale * x)
         return lambda rng: compiled.py_func(rng.random())  # nothing to compile for
@@ -476,9 +570,26 @@ def test_compiled_functions_tell_their_code(tmp_path):
     refuses(make(2.0), tmp_path, "code")
 
 
-def test_moved_code_is_the_same_code(tmp_path):
-    first = ensemble(task_from(CODE), 3, seed=11, store=tmp_path)
-    assert same_bits(ensemble(task_from(CODE, "another_project"), 3, seed=11, store=tmp_path), first)
+def test_equal_data_are_equal_whether_shared_or_not(tmp_path):
+    def task(rng, pair):
+        return rng.normal()
+
+    a, b = "one string", " ".join(["one", "string"])
+    first = ensemble(functools.partial(task, pair=(a, a)), 3, seed=11, store=tmp_path)
+    assert same_bits(ensemble(functools.partial(task, pair=(a, b)), 3, seed=11, store=tmp_path), first)
+    refuses(functools.partial(task, pair=(a, "1")), tmp_path, "code")
+
+
+def test_code_without_source_and_circles_of_data_need_no_store(tmp_path):
+    space, circle = {}, []
+    exec("def task(rng): return 1.0", space)
+    circle.append(circle)
+    for task in (space["task"], functools.partial(lambda rng, data: 1.0, data=circle)):
+        assert ensemble(task, 2, seed=1).tolist() == [1, 1]
+        with pytest.raises(
+            ValueError, match=r"cannot be told from other code .(could not get source|.*cyclic)"
+        ):
+            ensemble(task, 2, seed=1, store=tmp_path)
 
 
 def test_a_task_that_cannot_be_recognised_needs_no_store(tmp_path):
@@ -489,11 +600,11 @@ def test_a_task_that_cannot_be_recognised_needs_no_store(tmp_path):
             ensemble(task, 2, seed=1, store=tmp_path)
 
 
-def test_one_run_at_a_time(tmp_path, script):
-    with script(size=1000) as run:
+def test_one_run_at_a_time(tmp_path, child):
+    with child(size=1000) as run:
         run.stdout.readline()
         with pytest.raises(StoreError, match="in use by another run"):
-            ensemble(script_task, 3, seed=2, store=tmp_path / "store")
+            ensemble(paged, 3, seed=2, store=tmp_path / "store")
         run.kill()
 
 
@@ -523,7 +634,6 @@ def test_a_full_disk_keeps_what_is_stored(tmp_path, reference, every_replica, mo
         ensemble(walk, SIZE, seed=11, store=tmp_path)
     monkeypatch.undo()
     assert len(list(tmp_path.glob("*.npz"))) == 4
-    assert not list(tmp_path.glob("*.tmp"))
     assert same_bits(ensemble(walk, SIZE, seed=11, store=tmp_path), reference)
 
 
@@ -543,7 +653,6 @@ def test_a_file_cut_short_by_the_system_is_not_stored(tmp_path, every_replica):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert len(list(tmp_path.glob("*.npz"))) == 5
-    assert not list(tmp_path.glob("*.tmp"))
     limits.clear()
     assert same_bits(ensemble(walk, SIZE, seed=11, store=tmp_path), ensemble(walk, SIZE, seed=11))
 
@@ -568,6 +677,42 @@ def test_a_failing_replica_stops_the_others(tmp_path):
     with pytest.raises(ReplicaError, match="replica 7"), ThreadPoolExecutor(1) as pool:
         ensemble(task, 5_000, seed=11, map=pool.map)
     assert len(log) < 5_000
+
+
+def dies_with(error, at):
+    calls, fsync = itertools.count(1), os.fsync
+
+    def wrapped(*arguments):
+        if next(calls) == at:
+            raise error
+        fsync(*arguments)
+
+    return wrapped
+
+
+@pytest.mark.parametrize("where", ["shape", "store"])
+def test_an_error_of_the_parent_drops_what_a_pool_has_not_started(
+    tmp_path, monkeypatch, every_replica, where
+):
+    gate, log = threading.Event(), []
+
+    def task(rng):
+        log.append(index_of(rng))
+        if len(log) == 3:
+            gate.wait()  # until the parent has failed
+        return np.zeros(len(log) if where == "shape" else 1)
+
+    monkeypatch.setattr(module, "_made_by", lambda replica: {})  # no code could tell what a gate is
+    if where == "store":
+        monkeypatch.setattr(os, "fsync", dies_with(OSError(errno.ENOSPC, "No space left"), at=5))
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            with pytest.raises((ReplicaError, StoreError), match=r"replica 1: results differ|No space left"):
+                ensemble(task, 50, seed=11, map=pool.map, store=tmp_path)
+        finally:
+            gate.set()
+    assert log == list(range(len(log)))
+    assert 2 <= len(log) <= 3
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, complex(0, np.nan)])
@@ -597,8 +742,12 @@ def test_progress(tmp_path, capsys):
     assert "5/5" in err
 
 
-def test_progress_is_silent_where_tqdm_is():
-    code = "from lattice.ensemble import ensemble; ensemble(lambda rng: 1.0, 3, seed=1, progress=True)"
+def test_progress_is_silent_where_tqdm_is_and_loaded_only_then():
+    code = (
+        "import sys; from lattice.ensemble import ensemble; ensemble(lambda rng: 1.0, 3, seed=1); "
+        "assert not {'dask', 'distributed', 'tqdm'} & set(sys.modules); "
+        "ensemble(lambda rng: 1.0, 3, seed=1, progress=True)"
+    )
     quiet = os.environ | {"TQDM_DISABLE": "1"}
     shown = subprocess.run([sys.executable, "-c", code], env=quiet, capture_output=True, check=True)
     assert (shown.stdout, shown.stderr) == (b"", b"")

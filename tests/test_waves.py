@@ -81,6 +81,7 @@ def test_group_velocity_at_the_edges():
     assert group_velocity(UNPINNED, 0.0) == 0.0
     assert abs(group_velocity(UNPINNED, 1e-9) - np.sqrt(1.3)) < 1e-8
     assert abs(group_velocity(UNPINNED, -1e-9) + np.sqrt(1.3)) < 1e-8
+    assert group_velocity(UNPINNED, [1.0, -1.0, 2.0]).tolist() == [0.0, 0.0, 0.0]
 
 
 @pytest.mark.parametrize("chain", [PINNED, UNPINNED])

@@ -134,7 +134,12 @@ class RegisterDirective(SphinxDirective):
         lines = []
         for key, entries in groupby(chosen, lambda entry: entry["source"]):
             source = register["sources"][key]
-            lines += [f"## {source['authors']}", "", f"*{source['title']}* {{cite:p}}`{source['cite']}`", ""]
+            lines += [
+                f"## {source['authors']}",
+                "",
+                f"*{source['title']}* {{cite:p}}`{source['cite']}`; read in {source['version']}.",
+                "",
+            ]
             lines += self.entries(list(entries))
         # "##": below the heading of the page, "###": below a source
         container = nodes.Element()

@@ -20,7 +20,7 @@ REGISTER = ROOT / "book" / "claims.yml"
 MEASURED = ROOT / "book" / "data" / "measured.json"
 
 VERDICTS = ("confirmed", "corrected", "open")
-SOURCE_FIELDS = {"authors", "title", "cite"}
+SOURCE_FIELDS = {"authors", "title", "cite", "version"}
 TEXTS = {"id", "source", "equation", "claim", "verdict", "section"}
 LISTS = {"tests", "quantities"}
 ERRATUM = {"print", "correction", "evidence"}

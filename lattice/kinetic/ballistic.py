@@ -44,10 +44,10 @@ def absorption(chain: Chain, friction: float, k: ArrayLike, *, end: str) -> NDAr
     wave :math:`q_j = e^{-2\pi i k j} + R\, e^{2\pi i k j}`; with a free end,
     :math:`\chi q_0 = (\chi + i\omega\gamma) q_1`.
     """
-    if not chain.is_harmonic:
-        raise ValueError("chain is anharmonic; allowed: bonds and pins with chi alone")
-    if not friction >= 0:
-        raise ValueError(f"friction = {friction!r}; allowed: a number, not negative")
+    if not (chain.is_harmonic and chain.is_uniform):
+        raise ValueError("chain is not a uniform harmonic one; allowed: bonds and pins with one chi each")
+    if not 0 <= friction < np.inf:
+        raise ValueError(f"friction = {friction!r}; allowed: a finite number, not negative")
     if end not in ("fixed", "free"):
         raise ValueError(f"end = {end!r}; allowed: 'fixed' or 'free'")
     k = np.asarray(k, dtype=np.float64)

@@ -31,8 +31,8 @@ def energy_current(chain: Chain, q: ArrayLike, p: ArrayLike) -> NDArray[np.float
     ValueError
         If `q` or `p` does not have the chain's number of sites, or their shapes differ.
     """
-    p = np.asarray(p, dtype=np.float64)
     tension = chain.bond.slope(chain.stretches(q))
+    p = chain.on_sites("p", p)
     if p.shape != np.shape(q):
         raise ValueError(f"p has shape {p.shape} and q {np.shape(q)}; allowed: equal shapes")
     pairs = p + np.roll(p, -1, axis=-1) if chain.periodic else p[..., :-1] + p[..., 1:]

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._kernels import chain as kernel
 from .._kernels.random import LANES, streams
-from ..model import Chain, Langevin, State, energy
+from ..model import Chain, Langevin, State, bath_sites, energy
 
 __all__ = ["BlowUp", "Trajectory", "evolve"]
 
@@ -159,21 +159,6 @@ def _check_times(times: ArrayLike) -> NDArray[np.float64]:
     return times
 
 
-def _check_baths(chain: Chain, baths: Iterable[Langevin]) -> tuple[tuple[Langevin, ...], NDArray[np.int64]]:
-    if isinstance(baths, Langevin):
-        raise ValueError(f"baths = {baths!r}; allowed: a sequence of Langevin baths")
-    baths = tuple(baths)
-    for bath in baths:
-        if not isinstance(bath, Langevin):
-            raise ValueError(f"baths contains {bath!r}; allowed: Langevin baths")
-        if not -chain.n <= bath.site < chain.n:
-            raise ValueError(f"site = {bath.site} of a bath; allowed: {-chain.n} to {chain.n - 1}")
-    sites = np.array([bath.site % chain.n for bath in baths], dtype=np.int64)
-    if np.unique(sites).size < sites.size:
-        raise ValueError(f"baths act at sites {sites.tolist()}; allowed: one a site")
-    return baths, sites
-
-
 def _check_step(
     dt: float | None, scheme: _Splitting, stiffest: float, damping: float, longest: float
 ) -> float:
@@ -190,16 +175,14 @@ def _check_step(
     return float(dt)
 
 
-def _seed_sequence(rng: np.random.Generator | np.random.SeedSequence | int | None) -> np.random.SeedSequence:
+def _seed_sequence(rng: np.random.Generator | int | None) -> np.random.SeedSequence:
     if isinstance(rng, np.random.Generator):
         return rng.bit_generator.seed_seq
-    if isinstance(rng, np.random.SeedSequence):
-        return rng
     if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool) and rng >= 0:
         return np.random.SeedSequence(int(rng))
     raise ValueError(
-        f"rng = {rng!r}; allowed: with a bath at a temperature above 0, a numpy.random.Generator, "
-        "a SeedSequence or a seed"
+        f"rng = {rng!r}; allowed: with a bath at a temperature above 0, a numpy.random.Generator "
+        "or a seed, an integer, not negative"
     )
 
 
@@ -219,7 +202,7 @@ def evolve(
     dt: float | None = None,
     scheme: str = "verlet",
     baths: Iterable[Langevin] = (),
-    rng: np.random.Generator | np.random.SeedSequence | int | None = None,
+    rng: np.random.Generator | int | None = None,
     map: Callable = builtins.map,
 ) -> Trajectory:
     r"""Evolve an ensemble and return its states at given times.
@@ -242,11 +225,13 @@ def evolve(
         (2002), stable for :math:`\omega\,dt` below 2 and 3.16.  Both are symplectic and time-reversible.
     baths : iterable of Langevin
         At most one a site.
-    rng : numpy.random.Generator, SeedSequence or int
+    rng : numpy.random.Generator or int
         Where the noise of the baths comes from; needed if one has a temperature above 0.
-        Replica i uses the i-th child spawned from it.
+        Each replica gets a child that the generator spawns: its next run has other noise,
+        whereas a seed gives the same noise every time.
     map : callable
-        Like the builtin; called over fixed blocks of replicas.  The result does not depend on it.
+        Like the builtin, that of a thread or process pool for example; called over fixed
+        blocks of replicas.  The result does not depend on it.
 
     Returns
     -------
@@ -279,7 +264,8 @@ def evolve(
         raise ValueError(f"scheme = {scheme!r}; allowed: {list(_SCHEMES)}")
     splitting = _SCHEMES[scheme]
     times = _check_times(times)
-    baths, sites = _check_baths(chain, baths)
+    baths = baths if isinstance(baths, Langevin) else tuple(baths)
+    sites = np.array(bath_sites(chain, baths), dtype=np.int64)
     intervals = np.diff(times, prepend=0.0)
     damping = max((bath.friction for bath in baths), default=0.0)
     dt = _check_step(dt, splitting, _stiffest(chain, start.q), damping, intervals.max())

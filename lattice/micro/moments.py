@@ -13,7 +13,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from ..model import Chain, Langevin
+from ..model import Chain, Langevin, bath_sites
 from ..waves import normal_modes
 
 __all__ = ["StationaryMoments", "stationary"]
@@ -70,7 +70,7 @@ class StationaryMoments:
         return current
 
     @property
-    def heat_inputs(self) -> NDArray[np.float64]:
+    def bath_powers(self) -> NDArray[np.float64]:
         r"""Mean power :math:`\gamma(T - \langle p^2\rangle) + f\langle p\rangle` of each bath, (baths,)."""
         square = self.temperatures + self.mean_p**2
         return np.array(
@@ -93,7 +93,7 @@ def stationary(chain: Chain, baths: Sequence[Langevin]) -> StationaryMoments:
     chain : Chain
         Harmonic; any boundary, coefficients may depend on the place.
     baths : sequence of Langevin
-        At least one, at different sites.
+        At different sites.
 
     Raises
     ------
@@ -103,12 +103,7 @@ def stationary(chain: Chain, baths: Sequence[Langevin]) -> StationaryMoments:
     """
     if not chain.is_harmonic:
         raise ValueError("chain is anharmonic; allowed: bonds and pins with chi alone")
-    sites = [bath.site for bath in baths]
-    if any(not -chain.n <= site < chain.n for site in sites):
-        raise ValueError(f"baths act at sites {sites}; allowed: {-chain.n} to {chain.n - 1}")
-    sites = [site % chain.n for site in sites]
-    if not sites or len(set(sites)) < len(sites):
-        raise ValueError(f"baths act at sites {sites}; allowed: at least one, all different")
+    sites = bath_sites(chain, baths)
 
     n = chain.n
     modes = normal_modes(chain)

@@ -68,9 +68,11 @@ def test_rejections():
         ballistic.current(chain, Langevin(1, 1.0), right)
     with pytest.raises(ValueError, match=r"right\.force = 2\.0; allowed: 0"):
         ballistic.current(chain, left, Langevin(-1, 1.0, 1.0, 2.0))
-    with pytest.raises(ValueError, match=r"friction = -1.0; allowed"):
-        ballistic.absorption(chain, -1.0, 0.1, end="free")
+    for friction in (-1.0, np.inf, np.nan):
+        with pytest.raises(ValueError, match=f"friction = {friction!r}; allowed"):
+            ballistic.absorption(chain, friction, 0.1, end="free")
     with pytest.raises(ValueError, match="end = 'open'; allowed"):
         ballistic.absorption(chain, 1.0, 0.1, end="open")
-    with pytest.raises(ValueError, match="chain is anharmonic"):
-        ballistic.absorption(Chain(4, Bond.fput(beta=1.0)), 1.0, 0.1, end="free")
+    for bond in (Bond.fput(beta=1.0), Bond(chi=[1.0, 2.0, 1.0, 1.0])):
+        with pytest.raises(ValueError, match="chain is not a uniform harmonic one"):
+            ballistic.absorption(Chain(4, bond), 1.0, 0.1, end="free")
