@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import numpy as np
@@ -51,6 +51,7 @@ class Bond:
 
     Each coefficient is a number or a vector with one entry per bond, left to
     right; harmonic, FPUT, :math:`\phi^4` and rotor chains are choices of them.
+    What is not given is 0 (m is 1): ``Bond()`` exerts no force.
 
     Parameters
     ----------
@@ -58,8 +59,6 @@ class Bond:
         Harmonic stiffness, cubic and quartic coefficient.
     J, m : float or (n_bonds,) array
         Strength and angular wave number of the cosine.
-
-    All coefficients but m are 0 unless given; ``Bond()`` exerts no force.
 
     Raises
     ------
@@ -144,8 +143,8 @@ class Chain:
     """
 
     n: int
-    bond: Bond = field(default_factory=lambda: Bond(chi=1.0))
-    pin: Pin = field(default_factory=Pin)
+    bond: Bond = Bond(chi=1.0)
+    pin: Pin = Pin()
     boundary: Boundary | tuple[Boundary, Boundary] = "periodic"
 
     def __post_init__(self) -> None:

@@ -549,7 +549,10 @@ WARM = Langevin(0, 1.0)
         ({"baths": [WARM], "rng": "seed"}, "rng = 'seed'"),
         ({"baths": [Langevin(4, 1.0)], "rng": 1}, "site = 4 of a bath; allowed: -4 to 3"),
         ({"baths": [Langevin(-5, 1.0)], "rng": 1}, "site = -5 of a bath"),
-        ({"baths": [WARM, Langevin(-4, 1.0)], "rng": 1}, r"baths act at sites \[0, 0\]; allowed: one bath a site"),
+        (
+            {"baths": [WARM, Langevin(-4, 1.0)], "rng": 1},
+            r"baths act at sites \[0, 0\]; allowed: one bath a site",
+        ),
         ({"baths": [3]}, "baths contains 3; allowed: Langevin baths"),
         ({"baths": WARM, "rng": 1}, "allowed: a sequence of Langevin baths"),
     ],
