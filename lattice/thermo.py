@@ -10,6 +10,7 @@ momenta p are then canonical on every chain.
 from __future__ import annotations
 
 import math
+import numbers
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ def _check(chain: Chain, T: float, least: str = "not negative") -> None:
     ]
     if anharmonic:
         raise ValueError(f"chain has {', '.join(anharmonic)} other than 0; allowed: a harmonic chain")
-    if np.ndim(T) or not math.isfinite(T) or T < 0 or (T == 0 and least == "positive"):
+    if not isinstance(T, numbers.Real) or not math.isfinite(T) or T < 0 or (T == 0 and least == "positive"):
         raise ValueError(f"T = {T!r}; allowed: a temperature, finite and {least}")
 
 

@@ -44,8 +44,10 @@ def absorption(chain: Chain, friction: float, k: ArrayLike, *, end: str) -> NDAr
     wave :math:`q_j = e^{-2\pi i k j} + R\, e^{2\pi i k j}`; with a free end,
     :math:`\chi q_0 = (\chi + i\omega\gamma) q_1`.
     """
-    if not (chain.is_harmonic and chain.is_uniform):
-        raise ValueError("chain is not a uniform harmonic one; allowed: bonds and pins with one chi each")
+    if not (chain.is_harmonic and chain.is_uniform and chain.bond.chi >= 0):
+        raise ValueError(
+            "chain is not a uniform harmonic one; allowed: bonds and pins with one chi each, not negative"
+        )
     if not 0 <= friction < np.inf:
         raise ValueError(f"friction = {friction!r}; allowed: a finite number, not negative")
     if end not in ("fixed", "free"):

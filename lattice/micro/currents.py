@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -40,7 +40,7 @@ def energy_current(chain: Chain, q: ArrayLike, p: ArrayLike) -> NDArray[np.float
     return -0.5 * np.pad(pairs, walls) * tension
 
 
-def bath_power(baths: Iterable[Langevin], p: ArrayLike) -> NDArray[np.float64]:
+def bath_power(baths: Sequence[Langevin], p: ArrayLike) -> NDArray[np.float64]:
     r"""The mean power :math:`\gamma(T - p^2) + f p` that each bath gives to its site, shape (..., baths).
 
     The drift of Itô's formula for :math:`p^2/2`; its average over a stationary ensemble is
@@ -48,11 +48,14 @@ def bath_power(baths: Iterable[Langevin], p: ArrayLike) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    baths : iterable of Langevin
+    baths : sequence of Langevin
         The baths, with sites that exist.
     p : (..., n) array
         Momenta.
     """
     p = np.asarray(p, dtype=np.float64)
-    powers = [b.friction * (b.temperature - p[..., b.site] ** 2) + b.force * p[..., b.site] for b in baths]
-    return np.stack(powers, axis=-1)
+    site = [bath.site for bath in baths]
+    temperature, friction, force = np.reshape(
+        [(b.temperature, b.friction, b.force) for b in baths], (-1, 3)
+    ).T
+    return friction * (temperature - p[..., site] ** 2) + force * p[..., site]

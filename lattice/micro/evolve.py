@@ -268,7 +268,8 @@ def evolve(
     sites = np.array(bath_sites(chain, baths), dtype=np.int64)
     intervals = np.diff(times, prepend=0.0)
     damping = max((bath.friction for bath in baths), default=0.0)
-    dt = _check_step(dt, splitting, _stiffest(chain, start.q), damping, intervals.max())
+    longest = intervals.max() or 1.0  # any step will do if only the start is asked for
+    dt = _check_step(dt, splitting, _stiffest(chain, start.q), damping, longest)
     replicas, n = start.q.shape
     if any(bath.temperature > 0 and bath.friction > 0 for bath in baths):
         noise = streams(_seed_sequence(rng), replicas)

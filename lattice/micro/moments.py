@@ -108,15 +108,17 @@ def stationary(chain: Chain, baths: Sequence[Langevin]) -> StationaryMoments:
     n = chain.n
     modes = normal_modes(chain)
     wave = modes.frequencies > 0  # a translation has no restoring force and no stationary position
-    shapes, squares = modes.shapes[wave], modes.frequencies[wave] ** 2
+    shapes, omega = modes.shapes[wave], modes.frequencies[wave, None]
     w = len(shapes)
     friction, force, diffusion = np.zeros(n), np.zeros(n), np.zeros(n)
     for site, bath in zip(sites, baths, strict=True):
         friction[site], force[site] = bath.friction, bath.force
         diffusion[site] = 2 * bath.friction * bath.temperature
 
-    # coordinates: amplitudes of the waves, then the momenta of the sites
-    drift = np.block([[np.zeros((w, w)), shapes], [-shapes.T * squares, -np.diag(friction)]])
+    # coordinates: ω times the amplitude of each wave, then the momenta of the sites; with
+    # this factor all entries of the drift are rates, and the solver keeps its digits
+    spring = omega * shapes
+    drift = np.block([[np.zeros((w, w)), spring], [-spring.T, -np.diag(friction)]])
     slowest = np.linalg.eigvals(drift).real.max()
     if slowest > -1e-13 * np.abs(drift).max():
         raise ValueError(
@@ -126,12 +128,13 @@ def stationary(chain: Chain, baths: Sequence[Langevin]) -> StationaryMoments:
     mean = np.linalg.solve(drift, -np.concatenate([np.zeros(w), force]))
     noise = np.diag(np.concatenate([np.zeros(w), diffusion]))
     covariance = scipy.linalg.solve_continuous_lyapunov(drift, -noise)
+    to_sites = (shapes / omega).T
     return StationaryMoments(
         chain=chain,
         baths=tuple(baths),
-        mean_q=mean[:w] @ shapes,
+        mean_q=to_sites @ mean[:w],
         mean_p=mean[w:],
-        qq=shapes.T @ covariance[:w, :w] @ shapes,
-        qp=shapes.T @ covariance[:w, w:],
+        qq=to_sites @ covariance[:w, :w] @ to_sites.T,
+        qp=to_sites @ covariance[:w, w:],
         pp=covariance[w:, w:],
     )

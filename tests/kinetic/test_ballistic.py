@@ -73,6 +73,6 @@ def test_rejections():
             ballistic.absorption(chain, friction, 0.1, end="free")
     with pytest.raises(ValueError, match="end = 'open'; allowed"):
         ballistic.absorption(chain, 1.0, 0.1, end="open")
-    for bond in (Bond.fput(beta=1.0), Bond(chi=[1.0, 2.0, 1.0, 1.0])):
+    for bond in (Bond.fput(beta=1.0), Bond(chi=[1.0, 2.0, 1.0, 1.0]), Bond(chi=-0.2)):
         with pytest.raises(ValueError, match="chain is not a uniform harmonic one"):
-            ballistic.absorption(Chain(4, bond), 1.0, 0.1, end="free")
+            ballistic.absorption(Chain(4, bond, Pin(chi=1.0)), 1.0, 0.1, end="free")

@@ -105,3 +105,7 @@ def test_bath_power_is_the_drift_of_the_kinetic_energy():
     mean = c * p[:, 1] + bath.force * (1 - c) / bath.friction
     second = mean**2 + bath.temperature * (1 - c * c)
     assert_allclose(bath_power([bath], p)[:, 0], (second - p[:, 1] ** 2) / (2 * h), rtol=1e-4, atol=1e-5)
+
+
+def test_no_bath_no_power():
+    assert bath_power([], np.ones((2, 3))).shape == (2, 0)

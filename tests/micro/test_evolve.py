@@ -470,6 +470,13 @@ def test_default_step(chain, fastest):
     assert evolve(chain, start, [9.0], scheme="fourth-order").dt == pytest.approx(0.5 / fastest, rel=1e-12)
 
 
+def test_the_start_alone():
+    start = random_state(np.random.default_rng(3), 2, 4)
+    run = evolve(Chain(4), start, [0.0])
+    assert_array_equal(run.q[0], start.q)
+    assert run.dt > 0
+
+
 def test_default_step_without_forces():
     chain, start = Chain(3, Bond()), State(np.zeros((1, 3)), np.ones((1, 3)))
     run = evolve(chain, start, [1.0, 4.0])

@@ -35,6 +35,24 @@ def test_free_chain_carries_the_same_current_at_every_length(n):
     np.testing.assert_allclose(moments.temperatures[1:-1], 1.25, rtol=1e-9)
 
 
+@pytest.mark.parametrize(("n", "chi", "pin", "friction"), [(64, 1e4, 0, 1), (8, 1e8, 0, 1), (64, 1, 1e4, 1)])
+def test_stiff_chains_keep_their_digits(n, chi, pin, friction):
+    chain = Chain(n, Bond(chi=chi), Pin(chi=pin), boundary="fixed")
+    moments = stationary(chain, [Langevin(0, 2.0, friction), Langevin(-1, 0.5, friction)])
+    np.testing.assert_allclose(
+        moments.bath_powers[0], wall_chain_current(n, chi, pin, friction, 1.5), rtol=1e-7
+    )
+
+
+def test_the_unit_of_time_does_not_matter():
+    def current(unit):
+        chain = Chain(20, Bond(chi=1.3 * unit**2), Pin(chi=0.4 * unit**2), boundary="fixed")
+        baths = [Langevin(0, 2.0, 0.7 * unit), Langevin(-1, 0.5, 0.7 * unit)]
+        return stationary(chain, baths).bath_powers[0] / unit
+
+    np.testing.assert_allclose([current(1e-6), current(1e6)], current(1.0), rtol=1e-9)
+
+
 @pytest.mark.parametrize("boundary", ["fixed", "free", ("fixed", "free"), "periodic"])
 def test_equal_baths_give_equilibrium(boundary):
     chain = Chain(5, Bond(chi=1.3), Pin(chi=0.2), boundary=boundary)
@@ -64,8 +82,8 @@ def test_each_arm_of_a_ring_carries_one_current():
     # baths at sites 0 and 2 of 5: the arms have 2 and 3 bonds
     moments = stationary(Chain(5), [Langevin(0, 2.0), Langevin(2, 1.0)])
     short, long = moments.energy_currents[0], -moments.energy_currents[4]
-    assert short > 0.1
-    assert long > 0.1
+    assert short > 0.05
+    assert long > 0.05
     np.testing.assert_allclose(moments.energy_currents, [short, short, -long, -long, -long], rtol=1e-10)
     np.testing.assert_allclose(moments.bath_powers, [short + long, -short - long], rtol=1e-10)
 
