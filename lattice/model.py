@@ -1,4 +1,4 @@
-r"""What is simulated: the force law, the chain, its baths and its state.
+r"""What is simulated: the force law, the chain, its noise, its baths and its state.
 
 Site j carries a displacement :math:`q_j` and a momentum :math:`p_j` (mass 1);
 bond j stretches by :math:`r_j = q_{j+1} - q_j`.  Everything is dimensionless:
@@ -22,6 +22,10 @@ __all__ = [
     "Langevin",
     "Pin",
     "State",
+    "StretchFlip",
+    "ThreeSiteRotation",
+    "VelocityExchange",
+    "VelocityFlip",
     "bath_sites",
     "energy",
     "kinetic_energy",
@@ -281,6 +285,109 @@ class Langevin:
             ):
                 allowed = "a finite number" if name == "force" else "a finite number, not negative"
                 raise ValueError(f"{name} = {value!r}; allowed: {allowed}")
+
+
+def _check_rate(rate: float) -> None:
+    if isinstance(rate, bool) or not isinstance(rate, numbers.Real) or not 0 <= rate < math.inf:
+        raise ValueError(f"rate = {rate!r}; allowed: a finite number, not negative")
+
+
+@dataclass(frozen=True)
+class VelocityFlip:
+    r"""Each momentum changes its sign at a rate: keeps the energy and not the momentum.
+
+    :math:`\langle p_j\rangle` decays at twice the rate (what draws a *random* sign at rate γ flips at γ/2).
+
+    Parameters
+    ----------
+    rate : float
+        Flips a site and unit of time, not negative.
+
+    Raises
+    ------
+    ValueError
+        If the rate is negative or not finite.
+    """
+
+    rate: float
+
+    def __post_init__(self) -> None:
+        _check_rate(self.rate)
+
+
+@dataclass(frozen=True)
+class StretchFlip:
+    r"""Each stretch between two sites changes its sign at a rate: :math:`r_j \to -r_j`.
+
+    Keeps the momenta, and the energy if V is even and nothing is pinned; not the length of the chain.
+
+    Parameters
+    ----------
+    rate : float
+        Flips a bond and unit of time, not negative.
+
+    Raises
+    ------
+    ValueError
+        If the rate is negative or not finite.
+    """
+
+    rate: float
+
+    def __post_init__(self) -> None:
+        _check_rate(self.rate)
+
+
+@dataclass(frozen=True)
+class VelocityExchange:
+    r"""Neighbours exchange their momenta at a rate, :math:`p_j \leftrightarrow p_{j+1}`.
+
+    Keeps the momentum and the kinetic energy.
+
+    Parameters
+    ----------
+    rate : float
+        Exchanges a bond between two sites and unit of time, not negative.
+
+    Raises
+    ------
+    ValueError
+        If the rate is negative or not finite.
+    """
+
+    rate: float
+
+    def __post_init__(self) -> None:
+        _check_rate(self.rate)
+
+
+@dataclass(frozen=True)
+class ThreeSiteRotation:
+    r"""The momenta of every three neighbours diffuse on the circle that keeps their sum and sum of squares.
+
+    The generator is :math:`\gamma S`, :math:`S = \frac16\sum_z Y_z^2`, with
+    :math:`Y_z = (p_z - p_{z+1})\partial_{p_{z-1}} + (p_{z+1} - p_{z-1})\partial_{p_z}
+    + (p_{z-1} - p_z)\partial_{p_{z+1}}` (Basile, Olla and Spohn 2010, eq. 11): in a time t the
+    vector :math:`(p_{z-1}, p_z, p_{z+1})` turns about (1, 1, 1) by a Gaussian angle of variance γt.
+
+    Parameters
+    ----------
+    rate : float
+        γ (the εγ of the source), not negative.
+
+    Raises
+    ------
+    ValueError
+        If the rate is negative or not finite.
+    """
+
+    rate: float
+
+    def __post_init__(self) -> None:
+        _check_rate(self.rate)
+
+
+Noise = VelocityFlip | StretchFlip | VelocityExchange | ThreeSiteRotation
 
 
 @dataclass(frozen=True, eq=False)

@@ -64,12 +64,80 @@ def bathe(p, baths, duration, draws):
             p[bath.site] += math.sqrt(bath.temperature * (1 - c * c)) * next(draws)
 
 
-def evolve(chain, q, p, intervals, kicks, drifts, baths=(), draws=None):
+def colours(places, ring, period):
+    """Groups of places, those of one group disjoint; what reaches over the end of a ring comes by itself."""
+    over = period - 1 if ring else 0
+    groups = []
+    for colour in range(period):
+        groups.append([a for a in range(colour, places, period) if a < places - over])
+        groups.append([a for a in range(colour, places, period) if a >= places - over])
+    return groups
+
+
+class Noise:
+    """A noise on one replica; it takes its numbers from the words of `source` in blocks."""
+
+    def __init__(self, noise, chain, source):
+        self.kind, self.rate, self.chain = type(noise).__name__, noise.rate, chain
+        self.angles, self.gaps = normals(source, 1024), exponentials(source)
+        self.gap = None
+
+    def successes(self, trials, duration, fresh):
+        """Which trials succeed; the gap to the next one is kept for the next time."""
+        hazard = -math.log((1 + math.exp(-2 * self.rate * duration)) / 2)
+        if fresh:
+            self.gap = int(next(self.gaps) / hazard)
+        found = []
+        while self.gap < trials:
+            found.append(self.gap)
+            self.gap += 1 + int(next(self.gaps) / hazard)
+        self.gap -= trials
+        return found
+
+    def act(self, q, p, duration, fresh, backwards):
+        """Change q and p in place."""
+        n, ring = self.chain.n, self.chain.periodic
+        if self.kind == "VelocityFlip":
+            for j in self.successes(n, duration, fresh):
+                p[j] = -p[j]
+        elif self.kind == "StretchFlip":
+            leftwards = self.chain.ends[1] == "fixed"
+            for b in self.successes(n - 1, duration, fresh):
+                b = n - 2 - b if leftwards else b
+                shift = 2 * (q[b + 1] - q[b])
+                for j in range(b + 1) if leftwards else range(b + 1, n):
+                    q[j] += shift if leftwards else -shift
+        elif self.kind == "VelocityExchange":
+            bonds = n if ring else n - 1
+            order = [*range(0, bonds, 2), *range(1, bonds, 2)]
+            for b in self.successes(bonds, duration, fresh):
+                a = order[bonds - 1 - b if backwards else b]
+                p[a], p[(a + 1) % n] = p[(a + 1) % n], p[a]
+        else:
+            groups = colours(n if ring else n - 2, ring, 3)
+            for group in reversed(groups) if backwards else groups:
+                for a in group:
+                    rotate_triple(p, a, math.sqrt(self.rate * duration) * next(self.angles))
+
+
+def rotate_triple(p, a, angle):
+    """Rodrigues' rotation of three neighbours about (1, 1, 1)."""
+    sites = [(a + k) % len(p) for k in range(3)]
+    x, y, z = (p[j] for j in sites)
+    along = (x + y + z) / 3 * (1 - math.cos(angle))
+    across = math.sin(angle) / math.sqrt(3)
+    for j, v, cross in zip(sites, (x, y, z), (z - y, x - z, y - x), strict=True):
+        p[j] = math.cos(angle) * v + across * cross + along
+
+
+def evolve(chain, q, p, intervals, kicks, drifts, baths=(), draws=None, noise=None):
     """One replica; `intervals` lists (steps, step); the states (q, p) at the end of each.
 
-    Between two steps the two halves of a bath are one step of twice the duration:
-    the same law, half as many Gaussians.
+    Between two steps the two halves of a bath, or of a noise amid those of the bath, are one
+    of twice the duration: the same law, half as many random numbers.
     """
+    if noise:
+        return evolve_with_noise(chain, q, p, intervals, kicks, drifts, baths, draws, noise)
     q, p = list(q), list(p)
     states = []
     for steps, h in intervals:
@@ -83,6 +151,36 @@ def evolve(chain, q, p, intervals, kicks, drifts, baths=(), draws=None):
                     q = [x + h * drifts[i] * v for x, v in zip(q, p, strict=True)]
             bathe(p, baths, h if s < steps - 1 else h / 2, draws)
         states.append((q, list(p)))
+    return states
+
+
+def evolve_with_noise(chain, q, p, intervals, kicks, drifts, baths, draws, noise):
+    """The same with a noise: between the steps, or amid the drift of Verlet if it changes the stretches."""
+    q, p = list(q), list(p)
+    in_drift = noise.kind == "StretchFlip" and len(drifts) == 1
+    states = []
+    for steps, h in intervals:
+        for s in range(steps):
+            if s == 0:
+                if not in_drift:
+                    noise.act(q, p, h / 2, True, False)
+                bathe(p, baths, h / 2, draws)
+            for i, kick in enumerate(kicks):
+                f = force(chain, q)
+                p = [v + h * kick * a for v, a in zip(p, f, strict=True)]
+                for half in range(2 if i < len(drifts) else 0):
+                    q = [x + h / 2 * drifts[i] * v for x, v in zip(q, p, strict=True)]
+                    if in_drift and half == 0:
+                        noise.act(q, p, h, s == 0, False)
+            last = s == steps - 1
+            if in_drift:
+                bathe(p, baths, h / 2 if last else h, draws)
+                continue
+            bathe(p, baths, h / 2, draws)
+            noise.act(q, p, h / 2 if last else h, last or s == 0, (s + 1) % 2 == 1)
+            if not last:
+                bathe(p, baths, h / 2, draws)
+        states.append((list(q), list(p)))
     return states
 
 
@@ -127,8 +225,15 @@ def box_muller(bits):
 
 
 def normals(state, size=2048, draws=1):
-    """The Gaussians of a stream, `size` at a time; what does not fill a set of `draws` is dropped."""
-    source = words(state)
+    """The Gaussians of a stream, or of its words, `size` at a time; what does not fill a set is dropped."""
+    source = words(state) if hasattr(state, "shape") else state
     while True:
         block = box_muller([next(source) for _ in range(size)])
         yield from block[: size // draws * draws]
+
+
+def exponentials(source, size=256):
+    """Exponential variates of mean 1, `size` at a time."""
+    while True:
+        for b in [next(source) for _ in range(size)]:
+            yield -math.log(1 - (b >> 12) * 2.0**-52)

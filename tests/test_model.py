@@ -11,10 +11,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from lattice.model import Bond, Chain, Langevin, Pin, State, energy, kinetic_energy, site_energy
+import lattice
+from lattice.model import (
+    Bond,
+    Chain,
+    Langevin,
+    Pin,
+    State,
+    StretchFlip,
+    ThreeSiteRotation,
+    VelocityExchange,
+    VelocityFlip,
+    energy,
+    kinetic_energy,
+    site_energy,
+)
 
 ENDS = ["periodic", "fixed", "free", ("fixed", "free"), ("free", "fixed"), ("periodic", "periodic")]
 N = 5
+NOISES = [VelocityFlip, StretchFlip, VelocityExchange, ThreeSiteRotation]
 each_boundary = pytest.mark.parametrize("boundary", ENDS, ids=str)
 coefficient = st.floats(-2, 2)
 law = st.tuples(coefficient, coefficient, coefficient, coefficient, st.floats(-3, 3))
@@ -330,7 +345,24 @@ def test_momenta_of_the_wrong_length_are_refused(boundary, function):
             function(chain, np.zeros(N), p)
 
 
-# bath and state
+# noise, bath and state
+
+
+@pytest.mark.parametrize("kind", NOISES)
+def test_a_noise(kind):
+    assert kind(2).rate == kind(rate=2.0).rate == 2
+    assert kind(0.0) == kind(np.float64(0))
+    assert hash(kind(0.5)) == hash(kind(0.5))
+    assert kind(1.0) not in [other(1.0) for other in NOISES if other is not kind]
+    assert all(name.__name__ in lattice.__all__ for name in NOISES)
+
+
+@pytest.mark.parametrize("kind", NOISES)
+@pytest.mark.parametrize("rate", [-0.5, math.nan, math.inf, True, "1", None, 1j, np.ones(1)])
+def test_bad_rates_are_refused(kind, rate):
+    message = f"rate = {rate!r}; allowed: a finite number, not negative"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        kind(rate)
 
 
 def test_a_bath():
@@ -390,7 +422,7 @@ def test_nothing_can_be_changed_afterwards():
         assert np.all(array == 1)
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 2
-    for thing in (bond, pin, state, chain, Langevin(0, 1.0)):
+    for thing in (bond, pin, state, chain, Langevin(0, 1.0), *(kind(1.0) for kind in NOISES)):
         for field in dataclasses.fields(thing):
             with pytest.raises(dataclasses.FrozenInstanceError):
                 setattr(thing, field.name, 1)

@@ -19,6 +19,17 @@ from numba import types
 from numba.extending import overload
 
 from . import FUSED_FLAGS, as_bits, as_float, fused_jit, jit, keep_apart
+from .noise import (
+    STRETCH_FLIP,
+    VELOCITY_FLIP,
+    act,
+    fill_exponential,
+    find_flips,
+    flip_within_kick,
+    inverse_hazard,
+    new_gaps,
+    prepare,
+)
 from .random import LANES, fill_normal
 
 FREE, FIXED, PERIODIC = 0, 1, 2
@@ -155,6 +166,15 @@ def _momenta_at(p, n, sites, out):
 
 
 @jit
+def _half_bathe(p, n, sites, half, streams, bits, normals, used, draws, before, q):
+    """Half a step of the baths alone; the position of the next unused Gaussians."""
+    used = _draw(streams, bits, normals, used, draws)
+    _momenta_at(p, n, sites, before)
+    _bathe(p, n, sites, half, normals, used, before, q, 0.0)
+    return used + draws
+
+
+@jit
 def _count_thermal(baths):
     count = 0
     for b in range(baths.shape[0]):
@@ -205,7 +225,9 @@ def _record(q, p, out_q, out_p):
 
 
 @jit
-def run(start_q, start_p, steps, sizes, kicks, drifts, bond, pin, ends, sites, baths, streams, out_q, out_p):
+def run(
+    start_q, start_p, steps, sizes, kicks, drifts, bond, pin, ends, sites, baths, noise, streams, out_q, out_p
+):
     """Evolve replicas through output intervals; stop at the first state that is not finite.
 
     Parameters
@@ -223,8 +245,10 @@ def run(start_q, start_p, steps, sizes, kicks, drifts, bond, pin, ends, sites, b
         FREE, FIXED or PERIODIC, left and right.
     sites, baths : (baths,) array of int64, (baths, 3) array
         Where the Langevin baths act; temperature, friction and force.
+    noise : (int, float) or None
+        Kind and rate of a noise, as `noise.act` takes them; loops without one are compiled apart.
     streams : (replicas, 4, LANES) array of uint64
-        Random states, advanced in place.  Not read unless a bath is thermal.
+        Random states, advanced in place.  Not read unless there is noise or a bath is thermal.
     out_q, out_p : (times, replicas, n) arrays
         Filled.
 
@@ -245,15 +269,29 @@ def run(start_q, start_p, steps, sizes, kicks, drifts, bond, pin, ends, sites, b
 
     left, right = ends
     stages = drifts.size
+    bathed = sites.size > 0
+    if noise is not None:
+        layout = n, left == PERIODIC, right == FIXED
+        store = prepare(noise[0], replicas, n)
+        variates, filled, gaps, words, _ = store
+        places, kept = np.empty(replicas * n, np.int64), np.empty(replicas * n)
+        # The step's own energy contains p²/2 unchanged and the potential not.  So what changes the
+        # momenta parts the kick between two steps, and what changes the stretches parts the drift.
+        in_drift = noise[0] == STRETCH_FLIP and stages == 1
+        in_kick = not in_drift
+        # Flips alone, a few at a time, are mended after a whole kick; else each half is a sweep.
+        flipping = noise[0] == VELOCITY_FLIP and not bathed
     for t in range(steps.size):
         h = sizes[t]
         if steps[t] > 0:
             _bath_steps(baths, h, whole)
             _bath_steps(baths, 0.5 * h, half)
-            used = _draw(streams, bits, normals, used, draws)
-            _momenta_at(p, n, sites, before)
-            _bathe(p, n, sites, half, normals, used, before, q, 0.0)
-            used += draws
+            if noise is not None:
+                inverse = inverse_hazard(noise[1], h)
+                if in_kick:
+                    act(noise, 0.5 * h, 0.0, 1.0, q, p, layout, streams, store)
+            if bathed:
+                used = _half_bathe(p, n, sites, half, streams, bits, normals, used, draws, before, q)
         for s in range(steps[t]):
             last = s == steps[t] - 1
             for stage in range(stages + 1 if last else stages):
@@ -261,7 +299,38 @@ def run(start_q, start_p, steps, sizes, kicks, drifts, bond, pin, ends, sites, b
                 joint = stage == 0 and s > 0
                 kick = h * (kicks[0] + kicks[stages] if joint else kicks[stage])
                 drift = h * drifts[stage] if stage < stages else 0.0
-                bathing = joint and sites.size > 0
+                parted = False
+                if noise is not None:
+                    parted = in_drift and stage == 0
+                    if joint and in_kick and not flipping:
+                        _place_ghosts(q, n, replicas, left, right)
+                        _sweep(q, p, 0.5 * kick, 0.0, bond, pin)
+                        if bathed:
+                            used = _half_bathe(
+                                p, n, sites, half, streams, bits, normals, used, draws, before, q
+                            )
+                        carried, order = 0.0 if s == 1 else h, -1.0 if s % 2 else 1.0
+                        act(noise, h, carried, order, q, p, layout, streams, store)
+                        if bathed:
+                            used = _half_bathe(
+                                p, n, sites, half, streams, bits, normals, used, draws, before, q
+                            )
+                        _place_ghosts(q, n, replicas, left, right)
+                        _sweep(q, p, 0.5 * kick, drift, bond, pin)
+                        continue
+                    if joint and flipping:
+                        if s == 1:
+                            new_gaps(streams, variates, filled, gaps, words, inverse)
+                        i = count = 0
+                        while i < replicas:
+                            i, count = find_flips(
+                                i, count, p, n, variates, filled, gaps, inverse, places, kept
+                            )
+                            if i < replicas:
+                                fill_exponential(streams, i, words, variates, filled)
+                    if parted:
+                        drift *= 0.5
+                bathing = joint and bathed
                 if bathing:
                     used = _draw(streams, bits, normals, used, draws)
                     _momenta_at(p, n, sites, before)
@@ -270,11 +339,18 @@ def run(start_q, start_p, steps, sizes, kicks, drifts, bond, pin, ends, sites, b
                 if bathing:
                     _bathe(p, n, sites, whole, normals, used, before, q, drift)
                     used += draws
+                if noise is not None:
+                    if joint and flipping:
+                        flip_within_kick(q, p, places, count, kept, drift)
+                    if parted:
+                        act(noise, h, 0.0 if s == 0 else h, 1.0, q, p, layout, streams, store)
+                        _place_ghosts(q, n, replicas, left, right)
+                        _sweep(q, p, 0.0, drift, bond, pin)
         if steps[t] > 0:
-            used = _draw(streams, bits, normals, used, draws)
-            _momenta_at(p, n, sites, before)
-            _bathe(p, n, sites, half, normals, used, before, q, 0.0)
-            used += draws
+            if bathed:
+                used = _half_bathe(p, n, sites, half, streams, bits, normals, used, draws, before, q)
+            if noise is not None and in_kick:
+                act(noise, 0.5 * h, 0.0, -1.0 if steps[t] % 2 else 1.0, q, p, layout, streams, store)
         lost = _record(q, p, out_q[t], out_p[t])
         if lost >= 0:
             return t, lost

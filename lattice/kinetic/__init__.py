@@ -1,5 +1,5 @@
 """What distributions do: phonons as a gas."""
 
-from . import ballistic
+from . import ballistic, phonons
 
-__all__ = ["ballistic"]
+__all__ = ["ballistic", "phonons"]

@@ -1,4 +1,4 @@
-"""Time evolution of an ensemble of chains, in isolation or between Langevin baths."""
+"""Time evolution of an ensemble of chains: in isolation, with noise, between Langevin baths."""
 
 from __future__ import annotations
 
@@ -11,14 +11,33 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._kernels import chain as kernel
+from .._kernels import noise as noise_kernel
 from .._kernels.random import LANES, streams
-from ..model import Chain, Langevin, State, bath_sites, energy
+from ..model import (
+    Chain,
+    Langevin,
+    Noise,
+    State,
+    StretchFlip,
+    ThreeSiteRotation,
+    VelocityExchange,
+    VelocityFlip,
+    bath_sites,
+    energy,
+)
 
 __all__ = ["BlowUp", "Trajectory", "evolve"]
 
 # Sites, ghosts included, that one task holds: what fits into the first-level cache.
 STRIP = 1024
 ENDS = {"free": kernel.FREE, "fixed": kernel.FIXED, "periodic": kernel.PERIODIC}
+# What the kernel calls a noise, and the fastest decay of a mean momentum or stretch in units of its rate.
+NOISES = {
+    VelocityFlip: (noise_kernel.VELOCITY_FLIP, 2.0),
+    StretchFlip: (noise_kernel.STRETCH_FLIP, 2.0),
+    VelocityExchange: (noise_kernel.EXCHANGE, 4.0),
+    ThreeSiteRotation: (noise_kernel.ROTATION, 1.5),
+}
 
 
 @dataclass(frozen=True)
@@ -64,7 +83,7 @@ class Trajectory:
         Since the start.
     q, p : (times, replicas, n) array
         Displacements and momenta, read-only.
-    chain, dt, scheme, baths
+    chain, dt, scheme, baths, noise
         What was evolved and how; `dt` is the longest step allowed.
     """
 
@@ -75,6 +94,7 @@ class Trajectory:
     dt: float
     scheme: str
     baths: tuple[Langevin, ...]
+    noise: Noise | None = None
 
     def state(self, i: int) -> State:
         """The ensemble at ``times[i]``."""
@@ -181,9 +201,32 @@ def _seed_sequence(rng: np.random.Generator | int | None) -> np.random.SeedSeque
     if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool) and rng >= 0:
         return np.random.SeedSequence(int(rng))
     raise ValueError(
-        f"rng = {rng!r}; allowed: with a bath at a temperature above 0, a numpy.random.Generator "
+        f"rng = {rng!r}; allowed: with a bath at a temperature above 0 or a noise, a numpy.random.Generator "
         "or a seed, an integer, not negative"
     )
+
+
+def _check_noise(chain: Chain, noise: Noise | None) -> None:
+    if noise is None:
+        return
+    if not isinstance(noise, Noise):
+        raise ValueError(
+            f"noise = {noise!r}; allowed: None or one of {', '.join(kind.__name__ for kind in NOISES)}"
+        )
+    if isinstance(noise, ThreeSiteRotation) and chain.n < 3:
+        raise ValueError(f"n = {chain.n} with ThreeSiteRotation; allowed: at least 3")
+    if isinstance(noise, StretchFlip):
+        if "free" not in chain.ends:
+            raise ValueError(
+                f"boundary = {chain.boundary!r} with StretchFlip, which changes the length; "
+                "allowed: a chain with a free end"
+            )
+        if any(np.any(getattr(chain.pin, name)) for name in ("chi", "alpha", "beta", "J")):
+            raise ValueError(f"pin = {chain.pin!r} with StretchFlip, which moves all sites; allowed: no pin")
+        if np.any(chain.bond.alpha):
+            raise ValueError(
+                f"bond.alpha = {chain.bond.alpha!r} with StretchFlip; allowed: 0, so that V is even"
+            )
 
 
 def _evolve_strip(task: tuple) -> tuple:
@@ -202,6 +245,7 @@ def evolve(
     dt: float | None = None,
     scheme: str = "verlet",
     baths: Iterable[Langevin] = (),
+    noise: Noise | None = None,
     rng: np.random.Generator | int | None = None,
     map: Callable = builtins.map,
 ) -> Trajectory:
@@ -219,16 +263,20 @@ def evolve(
         The longest step: each interval between outputs is cut into as few equal steps as
         this allows.  By default :math:`\omega\,dt = 0.1` (Verlet) or 0.5 (fourth order),
         where ω is a bound of the highest frequency that counts the curvatures at rest and
-        in the start state, or the largest friction if that is higher.
+        in the start state, or the largest friction or the fastest decay by the noise if that is higher.
     scheme : {"verlet", "fourth-order"}
         Velocity Verlet, or the splitting with six force evaluations a step of Blanes and Moan
         (2002), stable for :math:`\omega\,dt` below 2 and 3.16.  Both are symplectic and time-reversible.
     baths : iterable of Langevin
         At most one a site.
+    noise : VelocityFlip, StretchFlip, VelocityExchange or ThreeSiteRotation, optional
+        Acts everywhere along the chain.  A flipped stretch moves all sites to its right (to its left if the
+        right end is fixed): it needs a free end, bonds with an even V and no pins.  A ring would not close
+        again.
     rng : numpy.random.Generator or int
-        Where the noise of the baths comes from; needed if one has a temperature above 0.
-        Each replica gets a child that the generator spawns: its next run has other noise,
-        whereas a seed gives the same noise every time.
+        Where the noise and that of the baths come from; needed if there is a noise or a bath has a
+        temperature above 0.  Each replica gets a child that the generator spawns: its next run has
+        other noise, whereas a seed gives the same noise every time.
     map : callable
         Like the builtin, that of a thread or process pool for example; called over fixed
         blocks of replicas.  The result does not depend on it.
@@ -246,6 +294,20 @@ def evolve(
     flows, at any step.  (With the bath amid the drift, "BAOAB", they would be colder by a
     factor :math:`1 - \omega^2 dt^2/4`, a fake temperature profile.)  Bias of the
     stationary state: :math:`O(dt^2)`, in equilibrium that of the scheme.
+
+    A noise acts between the steps too, by maps that keep to round-off what it is to keep: half of
+    it, half of the baths, the step, half of the baths, half of the noise, where two halves of the
+    noise that meet are one.  Exchanges, and rotations, that share a site act one after another:
+    disjoint ones together, in two or three groups (and one or two single ones on a ring whose
+    length is not divisible), in the opposite order every other time.  All of this is of second
+    order in dt.
+
+    What was said of the kinetic energy holds again: in a harmonic chain without baths the energy
+    that Verlet conserves, :math:`O(dt^2)` from the true one, is conserved with the noise as well.
+    For flipped stretches kick and drift have to change places in this, so with Verlet they act
+    amid the drift.  In an anharmonic chain, or with the fourth-order scheme, the noise turns the
+    energy error of the scheme into a random walk, whose variance grows at the rate of the noise times the
+    square of that error.
 
     Raises
     ------
@@ -267,14 +329,19 @@ def evolve(
     baths = baths if isinstance(baths, Langevin) else tuple(baths)
     sites = np.array(bath_sites(chain, baths), dtype=np.int64)
     intervals = np.diff(times, prepend=0.0)
+    _check_noise(chain, noise)
     damping = max((bath.friction for bath in baths), default=0.0)
+    acting = None
+    if noise is not None and noise.rate > 0:
+        kind, decay = NOISES[type(noise)]
+        acting, damping = (kind, float(noise.rate)), max(damping, decay * float(noise.rate))
     longest = intervals.max() or 1.0  # any step will do if only the start is asked for
     dt = _check_step(dt, splitting, _stiffest(chain, start.q), damping, longest)
     replicas, n = start.q.shape
-    if any(bath.temperature > 0 and bath.friction > 0 for bath in baths):
-        noise = streams(_seed_sequence(rng), replicas)
+    if acting or any(bath.temperature > 0 and bath.friction > 0 for bath in baths):
+        random = streams(_seed_sequence(rng), replicas)
     else:
-        noise = np.zeros((replicas, 4, LANES), dtype=np.uint64)
+        random = np.zeros((replicas, 4, LANES), dtype=np.uint64)
 
     # 1e-9: an interval of 10 dt has 10 steps whichever way it was rounded
     steps = np.ceil(intervals / dt * (1 - 1e-9)).astype(np.int64)
@@ -288,8 +355,9 @@ def evolve(
         tuple(ENDS[end] for end in chain.ends),
         sites,
         np.reshape([(b.temperature, b.friction, b.force) for b in baths], (len(baths), 3)).astype(float),
+        acting,
     )
-    tasks = [(start.q[part], start.p[part], steps, sizes, *common, noise[part]) for part in parts]
+    tasks = [(start.q[part], start.p[part], steps, sizes, *common, random[part]) for part in parts]
 
     q = np.empty((times.size, replicas, n))
     p = np.empty_like(q)
@@ -301,7 +369,7 @@ def evolve(
     failed, replica = min(failures, default=(times.size, -1))
     for array in (q, p):
         array.setflags(write=False)
-    run = Trajectory(times[:failed], q[:failed], p[:failed], chain, dt, scheme, baths)
+    run = Trajectory(times[:failed], q[:failed], p[:failed], chain, dt, scheme, baths, noise)
     if failures:
         raise BlowUp(float(times[failed]), replica, run)
     return run

@@ -1,0 +1,379 @@
+"""The phonon Boltzmann equation: its kernels from the generators, its integrals by other quadratures."""
+
+import math
+from itertools import combinations
+
+import numpy as np
+import pytest
+import scipy.integrate
+import scipy.optimize
+import scipy.special
+
+from lattice.kinetic import phonons
+from lattice.model import (
+    Bond,
+    Chain,
+    Langevin,
+    Pin,
+    StretchFlip,
+    ThreeSiteRotation,
+    VelocityExchange,
+    VelocityFlip,
+)
+from lattice.waves import group_velocity
+
+NOISES = (VelocityFlip(0.7), VelocityExchange(0.7), ThreeSiteRotation(0.7))
+EXCHANGE, ROTATION = NOISES[1:]
+
+
+def chain_of(pin: float, chi: float) -> Chain:
+    return Chain(8, Bond(chi=chi), Pin(chi=pin))
+
+
+def generator(noise, n):
+    """The noise on a ring of n sites: what it does to the means of p and of p pᵀ, from its definition."""
+    identity = np.eye(n)
+    if isinstance(noise, ThreeSiteRotation):
+        fields = []
+        for z in range(n):
+            left, right = (z - 1) % n, (z + 1) % n
+            field = np.zeros((n, n))  # Y p = field @ p
+            field[left] = identity[z] - identity[right]
+            field[z] = identity[right] - identity[left]
+            field[right] = identity[left] - identity[z]
+            fields.append(field)
+        return diffusion(fields, noise.rate / 6)
+    moves = []
+    for j in range(n):
+        move = identity.copy()
+        if isinstance(noise, VelocityFlip):
+            move[j, j] = -1
+        else:
+            move[[j, (j + 1) % n]] = move[[(j + 1) % n, j]]
+        moves.append(move)
+
+    def mean(p):
+        return noise.rate * sum(move @ p - p for move in moves)
+
+    def square(c):
+        return noise.rate * sum(move @ c @ move.T - c for move in moves)
+
+    return mean, square
+
+
+def diffusion(fields, strength):
+    """The generator strength · Σ Y² of linear vector fields Y p = A p."""
+    drift = strength * sum(field @ field for field in fields)
+
+    def square(c):
+        return drift @ c + c @ drift.T + 2 * strength * sum(field @ c @ field.T for field in fields)
+
+    return (lambda p: drift @ p), square
+
+
+@pytest.mark.parametrize("noise", NOISES)
+def test_kernel_and_rate_from_the_generator(noise):
+    """A wave cos 2πk'(x - y) of momentum correlations turns into 2R(k, k') - 2φ(k)P(k)."""
+    n = 7
+    mean, square = generator(noise, n)
+    sites, k = np.arange(n), np.arange(n) / n
+    distance = sites[:, None] - sites
+    for k_prime in k:
+        wave = np.exp(2j * np.pi * k_prime * sites)
+        np.testing.assert_allclose(mean(wave), -phonons.rate(noise, k_prime) * wave, atol=1e-13)
+        correlation = np.cos(2 * np.pi * k_prime * distance)
+        change = square(correlation)
+        phases = np.exp(-2j * np.pi * k[:, None, None] * distance)
+        spectrum, change = ((phases * c).sum(axis=(1, 2)) / n for c in (correlation, change))
+        expected = 2 * phonons.kernel(noise, k, k_prime) - 2 * phonons.rate(noise, k) * spectrum
+        np.testing.assert_allclose(change, expected, atol=1e-13)
+
+
+@pytest.mark.parametrize("d", [2, 3])
+def test_pair_kernel_and_rate_from_the_generator(d):
+    """The vector fields of eq. (48) on a periodic cube of side 3; polarisation j scatters into i ≠ j."""
+    side = 3
+    sites = np.array(list(np.ndindex(*[side] * d)))
+    index = {tuple(site): row for row, site in enumerate(sites)}
+    fields = []
+    for site in sites:
+        for axis in np.eye(d, dtype=int):
+            relative = np.zeros(len(sites))
+            relative[index[tuple((site + axis) % side)]], relative[index[tuple(site)]] = 1, -1
+            for i, j in combinations(range(d), 2):
+                turn = np.zeros((d, d))
+                turn[i, j], turn[j, i] = 1, -1
+                fields.append(np.kron(turn, np.outer(relative, relative)))
+    # the sum over ordered pairs (i, j) counts every rotation twice
+    mean, square = diffusion(fields, 1 / (d - 1))
+    distance = sites[:, None] - sites
+    k_prime = np.array([1, 2, 0][:d]) / side
+    for k in (k_prime, np.array([1, 0, 2][:d]) / side):
+        wave = np.kron(np.eye(d)[1], np.exp(2j * np.pi * sites @ k))
+        np.testing.assert_allclose(mean(wave), -phonons.pair_rate(k) * wave, atol=1e-12)
+        correlation = np.kron(np.diag(np.eye(d)[0]), np.cos(2 * np.pi * distance @ k_prime))
+        blocks = square(correlation).reshape(d, len(sites), d, len(sites))
+        phases = np.exp(-2j * np.pi * distance @ k)
+        gain = 2 * phonons.pair_kernel(k, k_prime)
+        loss = 2 * phonons.pair_rate(k) * (phases * np.cos(2 * np.pi * distance @ k_prime)).sum() / len(sites)
+        for i in range(d):
+            change = (phases * blocks[i, :, i]).sum() / len(sites)
+            assert abs(change - (gain / (d - 1) if i else -loss)) < 1e-11
+
+
+@pytest.mark.parametrize("noise", NOISES)
+def test_kernels_are_symmetric_not_negative_and_keep_the_energy(noise):
+    k = np.arange(48) / 48
+    r = phonons.kernel(noise, k[:, None], k)
+    assert (r >= 0).all()
+    np.testing.assert_allclose(r, r.T, atol=1e-15)
+    np.testing.assert_allclose(r.mean(axis=1), phonons.rate(noise, k), atol=1e-14)
+    rank = 2 if isinstance(noise, ThreeSiteRotation) else 1
+    assert np.linalg.matrix_rank(r, tol=1e-10) == rank
+    velocity = group_velocity(chain_of(1.0, 1.0), k)
+    assert np.abs(r @ velocity).max() < 1e-13
+    assert np.abs(r @ np.abs(velocity)).max() > 1
+
+
+def test_kernel_of_the_rotation_is_the_printed_one_with_one_zero_more():
+    k, k_prime = np.random.default_rng(1).random((2, 100))
+    a, b = np.sin(2 * np.pi * k) ** 2, np.sin(2 * np.pi * k_prime) ** 2
+    s, s_prime = np.sin(np.pi * k) ** 2, np.sin(np.pi * k_prime) ** 2
+    printed = 4 / 3 * (2 * a * s_prime + 2 * b * s - a * b)
+    unit = ThreeSiteRotation(1.0)
+    np.testing.assert_allclose(phonons.kernel(unit, k, k_prime), printed, atol=1e-14)
+    decay = 4 / 3 * s * (1 + 2 * np.cos(np.pi * k) ** 2)
+    np.testing.assert_allclose(phonons.rate(unit, k), decay, atol=1e-14)
+    grid = np.arange(1, 40) / 40  # no wave number 0
+    zero = np.argwhere(phonons.kernel(unit, grid[:, None], grid) < 1e-20)
+    assert grid[zero].tolist() == [[0.5, 0.5]]
+
+
+def test_pair_kernel_keeps_the_energy_and_has_rank_d():
+    for d in (2, 3):
+        k = np.array(list(np.ndindex(*[4] * d))) / 4
+        r = phonons.pair_kernel(k[:, None], k)
+        np.testing.assert_allclose(r.mean(axis=1), phonons.pair_rate(k), atol=1e-13)
+        assert np.linalg.matrix_rank(r, tol=1e-10) == d
+
+
+def test_collision_matrix_and_its_isolated_eigenvalue():
+    """-6(√6 - 1)/5 by the dense matrix and by the 2 × 2 secular equation that the rank leaves."""
+    for noise in NOISES:
+        matrix = phonons.collision_matrix(noise, 5)
+        np.testing.assert_allclose(matrix.sum(axis=0), 0, atol=1e-14)
+        assert np.linalg.eigvalsh(matrix)[-1] < 1e-14
+    exact = -1.7393876913398137
+    assert abs(phonons.isolated_eigenvalue(ThreeSiteRotation(1.0)) - exact) < 1e-14
+    assert abs(phonons.isolated_eigenvalue(ROTATION) - 0.7 * exact) < 1e-14
+    dense = np.linalg.eigvalsh(phonons.collision_matrix(ThreeSiteRotation(1.0), 120))
+    assert abs(dense[0] - exact) < 1e-12
+    assert dense[1] > -1.5  # the continuum
+
+    def determinant(mu):
+        def moment(power):
+            def integrand(k):
+                s = math.sin(math.pi * k) ** 2
+                return s**power / (4 / 3 * s * (3 - 2 * s) - mu)
+
+            return 2 * scipy.integrate.quad(integrand, 0, 0.5, epsabs=1e-13, epsrel=1e-13)[0]
+
+        m2, m3, m4 = moment(2), moment(3), moment(4)
+        # R = (4/3) fᵀ M f with f = (sin² 2πk, sin² πk)
+        overlaps = np.array([[16 * (m2 - 2 * m3 + m4), 4 * (m2 - m3)], [4 * (m2 - m3), m2]])
+        return np.linalg.det(np.eye(2) - overlaps @ np.array([[-1, 2], [2, 0]]) * 4 / 3)
+
+    assert abs(scipy.optimize.brentq(determinant, 1.55, 5, xtol=1e-13) + exact) < 1e-11
+
+
+@pytest.mark.parametrize(("pin", "chi"), [(1.0, 1.0), (3.0, 0.4), (0.01, 1.0)])
+@pytest.mark.parametrize("noise", NOISES)
+def test_conductivity_is_the_integral(noise, pin, chi):
+    chain = chain_of(pin, chi)
+
+    def integrand(k):
+        return float(group_velocity(chain, k) ** 2 / phonons.rate(noise, k))
+
+    integral = scipy.integrate.quad(integrand, 0, 0.5, points=[0.02, 0.1], epsabs=0, epsrel=1e-11)[0]
+    assert abs(phonons.conductivity(chain, noise) / (2 * integral) - 1) < 1e-10
+
+
+def test_conductivity_by_hand():
+    assert abs(phonons.conductivity(chain_of(1, 1), ThreeSiteRotation(1)) - 0.3554395089236066) < 1e-15
+    golden = (math.sqrt(5) - 1) / 2
+    assert abs(phonons.conductivity(chain_of(1, 1), VelocityExchange(1)) - golden / 2) < 1e-15
+    assert abs(phonons.conductivity(chain_of(1, 1), VelocityFlip(1)) - golden**2 / 4) < 1e-15
+    # weak coupling between the sites: v² = (χ sin 2πk)²/ω₀², and no digits are lost
+    assert abs(phonons.conductivity(chain_of(1e12, 1), VelocityFlip(1)) * 4e12 - 1) < 1e-11
+
+
+def test_conductivity_without_pin_is_finite_only_if_momentum_is_lost():
+    assert abs(phonons.conductivity(chain_of(0, 1.3), VelocityFlip(0.5)) - 1.3 / 2) < 1e-15
+    for noise in (EXCHANGE, ROTATION):
+        assert phonons.conductivity(chain_of(0, 1.3), noise) == math.inf
+    for kind in (VelocityFlip, VelocityExchange, ThreeSiteRotation):
+        assert phonons.conductivity(chain_of(1, 1), kind(0.0)) == math.inf
+
+
+def cube_integral(f, d, nodes=24):
+    """A symmetric function over [0, 1]^d, by Gauss' rule on the cone in which the first coordinate leads.
+
+    On rays from the origin a singularity of the kind |k| or k₁²/k² is smooth.
+    """
+    x, w = np.polynomial.legendre.leggauss(nodes)
+    x, w = (x + 1) / 4, w / 4  # half a period
+    grids = np.meshgrid(x, *[2 * x] * (d - 1), indexing="ij")
+    weights = np.prod(np.meshgrid(w, *[2 * w] * (d - 1), indexing="ij"), axis=0)
+    lead = grids[0]
+    k = np.stack([lead, *(lead * ratio for ratio in grids[1:])], axis=-1)
+    return 2**d * d * float((weights * lead ** (d - 1) * f(k)).sum())
+
+
+def all_velocities_squared(k, chi, pin):
+    """Σ_l v_l², which the d polarisations make of v₁²."""
+    omega_squared = pin + 4 * chi * (np.sin(np.pi * k) ** 2).sum(axis=-1)
+    return chi**2 * (np.sin(2 * np.pi * k) ** 2).sum(axis=-1) / omega_squared
+
+
+@pytest.mark.parametrize(
+    ("d", "pin", "expected"),
+    [(3, 0.0, 0.064548257394), (2, 1.0, 0.064533620243), (3, 1.0, 0.034773346070)],
+)
+def test_conductivity_lattice_by_a_quadrature_over_rays(d, pin, expected):
+    direct = cube_integral(lambda k: all_velocities_squared(k, 1.0, pin) / phonons.pair_rate(k), d)
+    value = phonons.conductivity_lattice(d, pin=pin)
+    assert abs(value / direct - 1) < 1e-10
+    assert abs(value - expected) < 1e-12
+
+
+def test_conductivity_lattice_without_pin_counts_the_returns_of_a_random_walk():
+    """Watson's integral in three dimensions."""
+    gammas = math.prod(math.gamma(j / 24) for j in (1, 5, 7, 11))
+    visits = math.sqrt(6) / (32 * math.pi**3) * gammas
+    assert abs(visits - 1.516386059151978) < 1e-14
+    value = phonons.conductivity_lattice(3, chi=1.3, rate=0.7)
+    assert abs(value / (1.3 / (8 * 0.7) * (visits - 1)) - 1) < 1e-13
+    assert phonons.conductivity_lattice(2) == math.inf
+    assert phonons.conductivity_lattice(3, rate=0.0) == math.inf
+
+
+def test_conductivity_lattice_with_weak_pin_grows_like_a_logarithm():
+    """Between two pins, C(t)'s tail χ/8πγt is cut off at times in the ratio of the pins."""
+    difference = phonons.conductivity_lattice(2, pin=1e-10) - phonons.conductivity_lattice(2, pin=1e-8)
+    assert abs(difference / (math.log(100) / (8 * math.pi)) - 1) < 1e-6
+
+
+@pytest.mark.parametrize(("pin", "chi"), [(0.0, 1.3), (1.0, 1.0), (0.01, 1.0)])
+@pytest.mark.parametrize("noise", NOISES)
+def test_current_correlation_by_the_trapezoidal_rule_over_the_period(noise, pin, chi):
+    """The integrand is periodic and analytic, so the rule converges exponentially."""
+    chain, times = chain_of(pin, chi), np.array([[0.0, 1.0], [10.0, 300.0]])
+    k = (np.arange(2000) + 0.5) / 2000
+    square, phi = group_velocity(chain, k) ** 2, phonons.rate(noise, k)
+    direct = (square * np.exp(-times[..., None] * phi)).mean(axis=-1)
+    value = phonons.current_correlation(chain, noise, times)
+    np.testing.assert_allclose(value, direct, rtol=1e-12, atol=1e-300)
+
+
+def test_current_correlation_values():
+    times = [1.0, 10.0, 100.0]
+    unit = ThreeSiteRotation(1.0)
+    unpinned = phonons.current_correlation(chain_of(0, 1), unit, times)
+    np.testing.assert_allclose(unpinned, [0.29202810841737, 0.08981232997928, 0.02822724233112], atol=2e-14)
+    pinned = phonons.current_correlation(chain_of(1, 1), unit, times)
+    np.testing.assert_allclose(pinned, [0.07640203777800, 0.00407744177690, 0.00013958375181], atol=2e-14)
+    # exchange without a pin: modified Bessel functions
+    exchange = phonons.current_correlation(chain_of(0, 1.3), EXCHANGE, times)
+    z = 1.4 * np.array(times)
+    np.testing.assert_allclose(exchange, 0.65 * (scipy.special.i0e(z) + scipy.special.i1e(z)), rtol=1e-13)
+
+
+@pytest.mark.parametrize("pin", [0.0, 1.0])
+@pytest.mark.parametrize("d", [2, 3])
+def test_current_correlation_lattice_by_a_quadrature_over_rays(d, pin):
+    times = np.array([0.0, 1.0, 7.0])
+
+    def integrand(k, t):
+        return all_velocities_squared(k, 1.3, pin) * np.exp(-0.7 * t * phonons.pair_rate(k))
+
+    direct = [cube_integral(lambda k, t=t: integrand(k, t), d, nodes=40) for t in times]
+    value = phonons.current_correlation_lattice(d, times, chi=1.3, pin=pin, rate=0.7)
+    np.testing.assert_allclose(value, direct, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("correlation", "conductivity"),
+    [
+        (
+            lambda t: phonons.current_correlation(chain_of(1.0, 1.3), ROTATION, t),
+            phonons.conductivity(chain_of(1.0, 1.3), ROTATION),
+        ),
+        (lambda t: phonons.current_correlation_lattice(3, t), phonons.conductivity_lattice(3)),
+    ],
+)
+def test_conductivity_is_the_time_integral_of_the_correlation(correlation, conductivity):
+    log_time = np.arange(-40, 80, 0.1)
+    integral = 0.1 * (np.exp(log_time) * correlation(np.exp(log_time))).sum()
+    assert abs(integral / conductivity - 1) < 1e-10
+
+
+@pytest.mark.parametrize("pin", [0.0, 1.0])
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_tails(d, pin):
+    """The deviation from the tail halves when the time doubles, so prefactor and exponent are exact."""
+    times = np.array([1e4, 2e4])
+    if d == 1:
+        chain = chain_of(pin, 1.3)
+        value, law = phonons.current_correlation(chain, ROTATION, times), phonons.tail(chain, ROTATION)
+        assert law == phonons.tail(chain, EXCHANGE)
+    else:
+        value = phonons.current_correlation_lattice(d, times, chi=1.3, pin=pin, rate=0.7)
+        law = phonons.tail_lattice(d, chi=1.3, pin=pin, rate=0.7)
+    assert law.exponent == -d / 2 - (1 if pin else 0)
+    deviation = value / (law.prefactor * times**law.exponent) - 1
+    assert 1e-6 < abs(deviation[0]) < 1e-3
+    assert abs(deviation[0] / deviation[1] - 2) < 1e-2
+
+
+def test_rejections():
+    chain, k = chain_of(1, 1), 0.1
+    for noise in (StretchFlip(1.0), Langevin(0, 1.0), None):
+        for call in (
+            lambda noise=noise: phonons.kernel(noise, k, k),
+            lambda noise=noise: phonons.rate(noise, k),
+            lambda noise=noise: phonons.collision_matrix(noise, 4),
+            lambda noise=noise: phonons.conductivity(chain, noise),
+            lambda noise=noise: phonons.current_correlation(chain, noise, 1.0),
+        ):
+            with pytest.raises(ValueError, match=r"noise = .*; allowed: a VelocityFlip, a"):
+                call()
+    for noise in (VelocityFlip(1.0), ThreeSiteRotation(0.0)):
+        with pytest.raises(ValueError, match=r"noise = .*; allowed: .*of positive rate"):
+            phonons.tail(chain, noise)
+    with pytest.raises(ValueError, match=r"noise = VelocityFlip.*; allowed: a ThreeSiteRotation"):
+        phonons.isolated_eigenvalue(VelocityFlip(1.0))
+    for n in (2, 3.0, True):
+        with pytest.raises(ValueError, match=f"n = {n!r}; allowed"):
+            phonons.collision_matrix(ROTATION, n)
+    for bond in (Bond.fput(beta=1.0), Bond(chi=[1.0] * 7 + [2.0]), Bond(chi=-0.1), Bond()):
+        for call in (phonons.conductivity, phonons.tail):
+            with pytest.raises(ValueError, match="chain is not a uniform harmonic one"):
+                call(Chain(8, bond, Pin(chi=1.0)), ROTATION)
+    for times in ([-1.0], [0.0, math.nan], []):
+        with pytest.raises(ValueError, match=r"times = .*; allowed"):
+            phonons.current_correlation(chain, ROTATION, times)
+        with pytest.raises(ValueError, match=r"times = .*; allowed"):
+            phonons.current_correlation_lattice(2, times)
+    for k_prime in ([0.1, 0.2, 0.3], 0.1):
+        with pytest.raises(ValueError, match="k and k_prime have shapes"):
+            phonons.pair_kernel([0.1, 0.2], k_prime)
+    with pytest.raises(ValueError, match="k and k_prime have shapes"):
+        phonons.pair_rate([0.1])
+    for name, value in (("chi", 0.0), ("chi", -1.0), ("pin", math.nan), ("rate", -1.0), ("pin", "1")):
+        with pytest.raises(ValueError, match=f"{name} = {value!r}; allowed"):
+            phonons.conductivity_lattice(3, **{name: value})
+    for d in (1, 2.0, True):
+        with pytest.raises(ValueError, match=f"d = {d!r}; allowed"):
+            phonons.conductivity_lattice(d)
+    with pytest.raises(ValueError, match=r"rate = 0\.0; allowed: a positive number"):
+        phonons.tail_lattice(3, rate=0.0)
