@@ -168,7 +168,7 @@ def test_collision_matrix_and_its_isolated_eigenvalue():
     assert abs(phonons.isolated_eigenvalue(ROTATION) - 0.7 * exact) < 1e-14
     dense = np.linalg.eigvalsh(phonons.collision_matrix(ThreeSiteRotation(1.0), 120))
     assert abs(dense[0] - exact) < 1e-12
-    assert dense[1] > -1.5  # the continuum
+    assert dense[1] > -1.5 - 1e-12  # the continuum ends at -3/2, here to rounding
 
     def determinant(mu):
         def moment(power):
