@@ -1,9 +1,11 @@
-"""What particles do: trajectories, currents, exact second moments."""
+"""What particles do: trajectories, currents, exact second moments, transport coefficients."""
 
 from . import moments
 from .currents import *
 from .currents import __all__ as _currents
 from .evolve import *
 from .evolve import __all__ as _evolve
+from .green_kubo import *
+from .green_kubo import __all__ as _green_kubo
 
-__all__ = ["moments", *_currents, *_evolve]
+__all__ = ["moments", *_currents, *_evolve, *_green_kubo]
