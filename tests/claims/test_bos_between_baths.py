@@ -9,14 +9,14 @@ import pytest
 from lattice.micro import moments
 from lattice.model import Bond, Chain, Langevin, Pin, ThreeSiteRotation, VelocityExchange, VelocityFlip
 
-LENGTHS = np.array([12, 16, 24, 32, 48, 64, 96])
+LENGTHS = (12, 16, 24, 32, 48, 64, 96)
 PIN = 4.0
 SOFT, STIFF = np.sqrt(PIN), np.sqrt(PIN + 4)  # ω₀ and the largest frequency at χ = 1
 
 
 def conductivity_between_baths(noise, least=12):
     """Slope of the resistance ΔT/J against n, with the corrections [1, log n, (log n)/n, 1/n]."""
-    n = LENGTHS[LENGTHS >= least]
+    n = np.array([m for m in LENGTHS if m >= least])
     baths = Langevin(0, 1.5), Langevin(-1, 0.5)
     currents = [
         moments.stationary(Chain(m, Bond(chi=1.0), Pin(chi=PIN), boundary="fixed"), baths, noise).bath_powers[
