@@ -96,6 +96,8 @@ def execute(pages: list[Path], cache: JupyterCacheAbstract, timeout: int) -> Non
     print(f"{len(pages)} pages have cells, {len(todo)} to execute.")
     LOG.write_text("")
     failed = []
+    # Pages share the cores among them: threads of linear algebra in each would only wait for each other.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # "spawn": a clean process each, whatever this one has loaded
     with multiprocessing.get_context("spawn").Pool(os.cpu_count(), divert_stderr, (LOG,)) as pool:
         results = pool.imap_unordered(ExecutionWorkerLocalMProc(), todo)
