@@ -26,6 +26,9 @@ FORMULAS = """() => [...document.querySelectorAll(".math")].map(node => ({
   text: node.textContent.slice(0, 60),
   typeset: node.querySelector("mjx-container") !== null,
   error: node.querySelector("mjx-merror, [data-mjx-error]") !== null }))"""
+# Displayed formulas that one would have to scroll to read to the end
+CLIPPED = """() => [...document.querySelectorAll("div.math mjx-container")]
+  .filter(node => node.scrollWidth > node.clientWidth + 1).map(node => node.textContent.slice(0, 60))"""
 IMAGES = """() => [...document.images].filter(image => image.src).map(image => ({
   src: image.src.slice(0, 100), alt: image.alt, loaded: image.complete && image.naturalWidth > 0 }))"""
 # Opens whatever is folded (solutions, hidden cells), at once
@@ -63,6 +66,8 @@ def test_page(page, view, visit, screenshots):
     """It renders, is accessible (axe-core finds nothing serious or critical), and has its picture taken."""
     tab = visit(page, view)
     look(tab, page)
+    if view != "phone":
+        assert tab.evaluate(CLIPPED) == []
     assert tab.evaluate("document.documentElement.dataset.theme") == ("dark" if view == "dark" else "light")
     name = page.removesuffix(".html").replace("/", "-")
     tab.screenshot(path=screenshots / f"{name}-{view}.png", full_page=True)
