@@ -61,6 +61,13 @@ def _stiffness(chain: Chain) -> tuple[float, float]:
     return chi, pin
 
 
+def _finite(k: ArrayLike) -> NDArray[np.float64]:
+    k = np.asarray(k, dtype=np.float64)
+    if not np.isfinite(k).all():
+        raise ValueError(f"k = {k!r}; allowed: finite wave numbers")
+    return k
+
+
 def dispersion(chain: Chain, k: ArrayLike) -> NDArray[np.float64]:
     r"""The dispersion relation :math:`\omega(k) = \sqrt{\omega_0^2 + 4\chi \sin^2 \pi k}`.
 
@@ -75,7 +82,7 @@ def dispersion(chain: Chain, k: ArrayLike) -> NDArray[np.float64]:
     Raises
     ------
     ValueError
-        If the chain is not uniform or not stable.
+        If the chain is not uniform or not stable, or a wave number is not finite.
 
     Notes
     -----
@@ -83,7 +90,7 @@ def dispersion(chain: Chain, k: ArrayLike) -> NDArray[np.float64]:
     eq. (3) has :math:`2\chi` in place of :math:`4\chi` (claim ``bos-3``).
     """
     chi, pin = _stiffness(chain)
-    return np.sqrt(pin + 4 * chi * np.sin(np.pi * np.asarray(k, dtype=np.float64)) ** 2)
+    return np.sqrt(pin + 4 * chi * np.sin(np.pi * _finite(k)) ** 2)
 
 
 def group_velocity(chain: Chain, k: ArrayLike) -> NDArray[np.float64]:
@@ -93,7 +100,7 @@ def group_velocity(chain: Chain, k: ArrayLike) -> NDArray[np.float64]:
     the value there is 0, the mean of the two.  Parameters and errors as in `dispersion`.
     """
     chi, pin = _stiffness(chain)
-    k = np.asarray(k, dtype=np.float64) % 1.0
+    k = _finite(k) % 1.0
     sine, cosine = np.sin(np.pi * k), np.cos(np.pi * k)
     if pin == 0:
         return np.sqrt(chi) * cosine * np.sign(sine)

@@ -119,6 +119,9 @@ def test_rejections():
         dispersion(uneven, 0.1)
     with pytest.raises(ValueError, match="allowed: ω² ≥ 0"):
         group_velocity(Chain(4, Bond(chi=-1.0)), 0.1)
+    for call in (dispersion, group_velocity):
+        with pytest.raises(ValueError, match=r"k = .*; allowed: finite wave numbers"):
+            call(PINNED, [0.1, np.nan])
     with pytest.raises(ValueError, match="ω² ≥ 0 for every mode"):
         normal_modes(Chain(4, Bond(chi=-1.0)))
     with pytest.raises(ValueError, match="boundary 'periodic'"):

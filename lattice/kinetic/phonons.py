@@ -62,7 +62,10 @@ class Tail:
 
 
 def _sine_squared(k: ArrayLike) -> NDArray[np.float64]:
-    return np.sin(np.pi * np.asarray(k, dtype=np.float64)) ** 2
+    k = np.asarray(k, dtype=np.float64)
+    if not np.isfinite(k).all():
+        raise ValueError(f"k = {k!r}; allowed: finite wave numbers")
+    return np.sin(np.pi * k) ** 2
 
 
 def _unknown(noise: object) -> ValueError:
@@ -94,7 +97,7 @@ def kernel(noise: Noise, k: ArrayLike, k_prime: ArrayLike) -> NDArray[np.float64
     Raises
     ------
     ValueError
-        If the noise is another one.
+        If the noise is another one or a wave number is not finite.
 
     Notes
     -----

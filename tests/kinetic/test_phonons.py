@@ -347,6 +347,9 @@ def test_rejections():
         ):
             with pytest.raises(ValueError, match=r"noise = .*; allowed: a VelocityFlip, a"):
                 call()
+    for call in (phonons.rate, lambda noise, k: phonons.kernel(noise, 0.1, k)):
+        with pytest.raises(ValueError, match=r"k = .*; allowed: finite wave numbers"):
+            call(ROTATION, [0.2, math.nan])
     for noise in (VelocityFlip(1.0), ThreeSiteRotation(0.0)):
         with pytest.raises(ValueError, match=r"noise = .*; allowed: .*of positive rate"):
             phonons.tail(chain, noise)
