@@ -237,3 +237,30 @@ def exponentials(source, size=256):
     while True:
         for b in [next(source) for _ in range(size)]:
             yield -math.log(1 - (b >> 12) * 2.0**-52)
+
+
+def flight(noise, chain, k, t, rng):
+    """Where a phonon of wave number k is at time t: one jump at a time, by rejection from the kernel."""
+    name, gamma = type(noise).__name__, noise.rate
+
+    def kernel(s, u):
+        if name == "VelocityFlip":
+            return 2 * gamma
+        if name == "VelocityExchange":
+            return 8 * gamma * s * u
+        return 32 / 3 * gamma * s * u * (s * (1 - u) + u * (1 - s))
+
+    x, now = 0.0, 0.0
+    highest = {"VelocityFlip": 2, "VelocityExchange": 8, "ThreeSiteRotation": 32 / 3}[name] * gamma
+    while True:
+        s = math.sin(math.pi * k) ** 2
+        omega = math.sqrt(chain.pin.chi + 4 * chain.bond.chi * s)
+        v = chain.bond.chi * math.sin(2 * math.pi * k) / omega
+        # candidates at the highest possible rate, most of which are refused
+        wait = rng.exponential(1 / highest)
+        if now + wait > t:
+            return x + v * (t - now)
+        x, now = x + v * wait, now + wait
+        k_new = rng.random()
+        if rng.random() * highest < kernel(s, math.sin(math.pi * k_new) ** 2):
+            k = k_new

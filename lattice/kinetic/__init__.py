@@ -1,5 +1,5 @@
 """What distributions do: phonons as a gas."""
 
-from . import ballistic, phonons
+from . import ballistic, boltzmann, flights, phonons
 
-__all__ = ["ballistic", "phonons"]
+__all__ = ["ballistic", "boltzmann", "flights", "phonons"]

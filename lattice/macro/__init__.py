@@ -1,0 +1,5 @@
+"""What conserved fields do: heat."""
+
+from . import diffusion
+
+__all__ = ["diffusion"]
