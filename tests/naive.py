@@ -264,3 +264,14 @@ def flight(noise, chain, k, t, rng):
         k_new = rng.random()
         if rng.random() * highest < kernel(s, math.sin(math.pi * k_new) ** 2):
             k = k_new
+
+
+def turn_pairs(p, turns):
+    """Turn the relative momentum of sites a, b in the plane i, j, for each (a, b, i, j, angle)."""
+    for a, b, i, j, angle in turns:
+        u = [(y - x) / 2 for x, y in zip(p[a], p[b], strict=True)]
+        m = [(y + x) / 2 for x, y in zip(p[a], p[b], strict=True)]
+        c, s = math.cos(angle), math.sin(angle)
+        u[i], u[j] = c * u[i] + s * u[j], c * u[j] - s * u[i]
+        p[a] = [x - y for x, y in zip(m, u, strict=True)]
+        p[b] = [x + y for x, y in zip(m, u, strict=True)]

@@ -1,6 +1,6 @@
 """What particles do: trajectories, currents, exact second moments, transport coefficients."""
 
-from . import moments
+from . import lattice, moments, wavefield, wigner
 from .currents import *
 from .currents import __all__ as _currents
 from .evolve import *
@@ -8,4 +8,4 @@ from .evolve import __all__ as _evolve
 from .green_kubo import *
 from .green_kubo import __all__ as _green_kubo
 
-__all__ = ["moments", *_currents, *_evolve, *_green_kubo]
+__all__ = ["lattice", "moments", "wavefield", "wigner", *_currents, *_evolve, *_green_kubo]
