@@ -76,7 +76,7 @@ class Crystal:
         return np.tile(sites.ravel(), len(self.shape)), np.concatenate(second)
 
     def on_sites(self, name: str, array: ArrayLike) -> NDArray[np.float64]:
-        """The argument as an array (replicas, d, *shape), or a ValueError that names it."""
+        """The argument as an array ``(replicas, d, *shape)``, or a ValueError that names it."""
         array = np.asarray(array, dtype=np.float64)
         d = len(self.shape)
         if array.ndim != d + 2 or array.shape[1:] != (d, *self.shape) or not np.isfinite(array).all():
@@ -86,7 +86,7 @@ class Crystal:
         return array
 
     def energy(self, q: ArrayLike, p: ArrayLike) -> NDArray[np.float64]:
-        """Energy of each replica; q and p have the shape (replicas, d, *shape)."""
+        """Energy of each replica; q and p have the shape ``(replicas, d, *shape)``."""
         q, p = self.on_sites("q", q), self.on_sites("p", p)
         axes = tuple(range(1, q.ndim))
         stretched = sum(((np.roll(q, -1, axis=i) - q) ** 2).sum(axis=axes) for i in axes[1:])
@@ -96,7 +96,7 @@ class Crystal:
 def thermal(
     crystal: Crystal, temperature: float, replicas: int, rng: np.random.Generator | int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Displacements and momenta in the canonical ensemble, (replicas, d, *shape) each.
+    """Displacements and momenta in the canonical ensemble, ``(replicas, d, *shape)`` each.
 
     Without a pin the centre of mass is at rest at 0: its wave has no spring to hold it.
 
@@ -175,7 +175,7 @@ def evolve(
     ----------
     crystal : Crystal
         What is simulated.
-    q, p : (replicas, d, *shape) array_like
+    q, p : (replicas, d, …) array_like
         The ensemble at time 0.
     times : (m,) array_like
         Ascending, not negative.
@@ -191,7 +191,7 @@ def evolve(
 
     Returns
     -------
-    q, p : (m, replicas, d, *shape) arrays
+    q, p : (m, replicas, d, …) arrays
 
     Raises
     ------
