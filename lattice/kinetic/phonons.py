@@ -376,12 +376,13 @@ def _propagator(d: int, x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def conductivity_lattice(d: int, *, chi: float = 1.0, pin: float = 0.0, rate: float = 1.0) -> float:
-    r"""The conductivity of the cubic lattice in d ≥ 2 dimensions, all d polarisations together.
+    r"""What the springs of the cubic lattice in d ≥ 2 dimensions conduct, all d polarisations together.
 
     .. math:: \kappa_{11} = d \int \frac{v_1(k)^2}{\gamma \phi(k)}\, dk, \qquad
         \omega(k)^2 = \omega_0^2 + 4\chi \sum_l \sin^2 \pi k_l,
 
-    with the noise of `pair_kernel` at the rate γ.
+    with the noise of `pair_kernel` at the rate γ.  The noise itself conducts dγ more: a pair of neighbours
+    passes on :math:`\gamma(|p_y|^2 - |p_z|^2)` on average.
 
     Parameters
     ----------
