@@ -104,7 +104,9 @@ def group_velocity(chain: Chain, k: ArrayLike) -> NDArray[np.float64]:
     sine, cosine = np.sin(np.pi * k), np.cos(np.pi * k)
     if pin == 0:
         return np.sqrt(chi) * cosine * np.sign(sine)
-    return 2 * chi * sine * cosine / np.sqrt(pin + 4 * chi * sine**2)
+    omega = np.sqrt(pin + 4 * chi * sine**2)
+    # where a negative χ takes ω to 0 at the edge of the zone, v is 0 by the same convention
+    return np.divide(2 * chi * sine * cosine, omega, out=np.zeros_like(omega), where=omega > 0)
 
 
 @dataclass(frozen=True, eq=False)

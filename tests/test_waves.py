@@ -130,3 +130,10 @@ def test_rejections():
         wave_field(Chain(4, Bond.fput(beta=1.0)), np.zeros(4), np.zeros(4))
     with pytest.raises(ValueError, match=r"p has shape \(5,\); allowed: \(\.\.\., 4\)"):
         wave_field(Chain(4), np.zeros(4), np.zeros(5))
+
+
+def test_group_velocity_where_the_edge_of_the_zone_is_soft():
+    """χ < 0 and a pin with ω(½) = 0."""
+    soft = Chain(12, Bond(chi=-0.25), Pin(chi=1.0))
+    assert group_velocity(soft, 0.5) == 0
+    assert np.isfinite(group_velocity(soft, wave_numbers(12))).all()

@@ -54,13 +54,13 @@ def absorption(chain: Chain, friction: float, k: ArrayLike, *, end: str) -> NDAr
         raise ValueError(f"end = {end!r}; allowed: 'fixed' or 'free'")
     k = np.asarray(k, dtype=np.float64)
     chi = float(chain.bond.chi)
+    resistance = friction * dispersion(chain, k)  # refuses a k that is not finite
     wave_impedance = chi * np.abs(np.sin(2 * np.pi * k))
-    resistance = friction * dispersion(chain, k)
     # |χ - z e^{±iθ}|² with z = iωγ at a wall and χ + iωγ at a free end; a = 1 - their ratio
     if end == "fixed":
         even = chi**2 + resistance**2
     else:
-        even = 2 * chi**2 * (1 - np.cos(2 * np.pi * k)) + resistance**2
+        even = (2 * chi * np.sin(np.pi * k)) ** 2 + resistance**2
     odd = 2 * resistance * wave_impedance
     return np.divide(2 * odd, even + odd, out=np.zeros_like(even + odd), where=even + odd > 0)
 

@@ -30,6 +30,7 @@ __all__ = ["BlowUp", "Trajectory", "evolve"]
 
 # Sites, ghosts included, that one task holds: what fits into the first-level cache.
 STRIP = 1024
+MOST_STEPS = 2**53  # of an interval: beyond, a float does not count any more
 ENDS = {"free": kernel.FREE, "fixed": kernel.FIXED, "periodic": kernel.PERIODIC}
 # What the kernel calls a noise, and the fastest decay of a mean momentum or stretch in units of its rate.
 NOISES = {
@@ -300,7 +301,8 @@ def evolve(
     noise that meet are one.  Exchanges, and rotations, that share a site act one after another:
     disjoint ones together, in two or three groups (and one or two single ones on a ring whose
     length is not divisible), in the opposite order every other time.  All of this is of second
-    order in dt.
+    order in dt, but that each interval between outputs starts with the same order: with an even number of
+    steps an interval, exchanges and rotations keep an error of first order, small beside the scheme's own.
 
     What was said of the kinetic energy holds again: in a harmonic chain without baths the energy
     that Verlet conserves, :math:`O(dt^2)` from the true one, is conserved with the noise as well.
@@ -343,6 +345,10 @@ def evolve(
     else:
         random = np.zeros((replicas, 4, LANES), dtype=np.uint64)
 
+    if not (intervals / dt < MOST_STEPS).all():
+        raise ValueError(
+            f"dt = {dt!r} needs {np.max(intervals) / dt:.1e} steps; allowed: fewer than {MOST_STEPS:.0e}"
+        )
     # 1e-9: an interval of 10 dt has 10 steps whichever way it was rounded
     steps = np.ceil(intervals / dt * (1 - 1e-9)).astype(np.int64)
     sizes = intervals / np.maximum(steps, 1)

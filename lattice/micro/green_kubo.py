@@ -61,7 +61,8 @@ def _total_current(run: Trajectory) -> NDArray[np.float64]:
     pin = run.chain.pin
     pinned = any(np.any(getattr(pin, name)) for name in ("chi", "alpha", "beta", "J"))
     p = run.p
-    if not pinned and (run.noise is None or isinstance(run.noise, (VelocityExchange, ThreeSiteRotation))):
+    still = run.noise is None or run.noise.rate == 0
+    if not pinned and (still or isinstance(run.noise, (VelocityExchange, ThreeSiteRotation))):
         p = p - p.mean(axis=-1, keepdims=True)
     return energy_current(run.chain, run.q, p).sum(axis=-1)
 

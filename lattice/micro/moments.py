@@ -8,6 +8,7 @@ equations.  Without noise the state is Gaussian; with noise it is not, but its s
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -206,13 +207,14 @@ def stationary(chain: Chain, baths: Sequence[Langevin], noise: Noise | None = No
         If the chain is anharmonic or unstable, a bath's site does not exist or is taken, the noise
         does not fit the chain, or something is not damped, so that no unique stationary state exists.
     RuntimeError
-        If the equations with noise are not solved to 1e-10 of the largest source.
+        If the equations with noise are not solved to 1e-10 of the largest source, or there is so much
+        noise between the baths that their powers do not add up to 0.
 
     Notes
     -----
-    With noise the temperatures are exact to about 1e-14 times the number of collisions between the
-    baths.  A current far below rate × temperature is a small difference of large sources:
-    the sum of `bath_powers`, 0 in exact arithmetic, shows what is left of its digits.
+    With noise the temperatures lose digits as the number of collisions between the baths grows.  A
+    current far below rate × temperature is a small difference of large sources: the sum of
+    `bath_powers`, 0 in exact arithmetic, shows what is left of its digits.
     """
     acting = _check(chain, noise)
     sites, (friction, force, diffusion) = _bath_vectors(chain, baths)
@@ -247,7 +249,7 @@ def stationary(chain: Chain, baths: Sequence[Langevin], noise: Noise | None = No
     mean = np.linalg.solve(drift, -np.concatenate([np.zeros(w), force]))
     bonds = Chain(n, boundary="periodic" if chain.periodic else "free").stiffness_matrix()
     covariance, residual = stationary_covariance(process, drift, mean, bonds)
-    return StationaryMoments(
+    found = StationaryMoments(
         chain=chain,
         mean_q=to_sites @ mean[:w],
         mean_p=mean[w:],
@@ -258,6 +260,15 @@ def stationary(chain: Chain, baths: Sequence[Langevin], noise: Noise | None = No
         noise=noise,
         residual=residual,
     )
+    # What goes in must come out.  Where collisions are very many, a current far below rate × temperature is
+    # lost in the rounding of the sources, and with it the temperatures.
+    powers = found.bath_powers
+    sources = sum(bath.friction * bath.temperature for bath in baths)
+    if noise is not None and abs(powers.sum()) > max(1e-3 * np.abs(powers).max(), 1e-10 * sources):
+        raise RuntimeError(
+            f"the powers of the baths add up to {powers.sum():.1e}: too many collisions between them"
+        )
+    return found
 
 
 def evolution(
@@ -446,14 +457,25 @@ def conductivity(chain: Chain, noise: Noise) -> Conductivity:
         damping = (2 * acting.mean * sine**2).sum(axis=(-2, -1))
         return group_velocity(chain, k) ** 2 / (damping if keeps_momentum else damping + uniform)
 
-    integral = math.inf
-    if pinned or not keeps_momentum:
-        half, _ = scipy.integrate.quad(share, 0.0, 0.5, epsabs=0.0, epsrel=1e-11, limit=200)
+    ring = float(share(wave_numbers(chain.n)[1:]).sum() / chain.n)  # refuses a chain that is not uniform
+    integral, chi, pin = math.inf, float(chain.bond.chi), float(chain.pin.chi)
+    if chi == 0:
+        integral = 0.0
+    elif pinned or not keeps_momentum:
+        # a weak pin bends v²/φ at k = ω₀/2π√χ, which an adaptive rule would not find by itself
+        knee = math.sqrt(pin / chi) / (2 * math.pi)
+        points = knee * 10.0 ** np.arange(-1, 40)
+        points = points[(points > 0) & (points < 0.5)]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", scipy.integrate.IntegrationWarning)
+            half, _ = scipy.integrate.quad(
+                share, 0.0, 0.5, epsabs=0.0, epsrel=1e-11, limit=400, points=points if points.size else None
+            )
         integral = 2 * half
     return Conductivity(
         chain=chain,
         noise=noise,
         hamiltonian=integral,
-        ring=float(share(wave_numbers(chain.n)[1:]).sum() / chain.n),
+        ring=ring,
         carried=float((acting.kick**2 * apart**2).sum() / 4),
     )

@@ -76,3 +76,14 @@ def test_rejections():
     for bond in (Bond.fput(beta=1.0), Bond(chi=[1.0, 2.0, 1.0, 1.0]), Bond(chi=-0.2)):
         with pytest.raises(ValueError, match="chain is not a uniform harmonic one"):
             ballistic.absorption(Chain(4, bond, Pin(chi=1.0)), 1.0, 0.1, end="free")
+
+
+def test_absorption_of_the_longest_waves():
+    """Between 0 and 1 where 1 - cos 2πk is rounding; at a matched free end everything is absorbed."""
+    k = np.geomspace(1e-15, 1e-3, 40)
+    for friction in (0.3, 1.0):
+        a = ballistic.absorption(Chain(8), friction, k, end="free")
+        assert (a <= 1).all()
+        np.testing.assert_allclose(a, 4 * friction / (1 + friction) ** 2, rtol=1e-5)
+    with pytest.raises(ValueError, match=r"k = .*; allowed: finite"):
+        ballistic.absorption(Chain(8), 1.0, [np.nan], end="free")

@@ -598,3 +598,10 @@ def test_curvature_of_the_start_counts():
     evolve(chain, START, [1.0], dt=0.5)
     with pytest.raises(ValueError, match=r"dt = 0\.5 with"):
         evolve(chain, stretched, [1.0], dt=0.5)
+
+
+def test_more_steps_than_a_float_can_count():
+    chain = Chain(4)
+    state = State(np.ones((1, 4)), np.zeros((1, 4)))
+    with pytest.raises(ValueError, match=r"dt = 1e-30 needs 1.0e\+30 steps; allowed"):
+        evolve(chain, state, [1.0], dt=1e-30)

@@ -1,5 +1,7 @@
 """Exact second moments against closed forms and brute-force dense systems."""
 
+import math
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -572,3 +574,25 @@ def test_evolution_rejects_another_chain_and_bad_moments():
 def test_conductivity_rejections(chain, noise, message):
     with pytest.raises(ValueError, match=message):
         conductivity(chain, noise)
+
+
+@pytest.mark.parametrize("pin", [1e-3, 1e-11, 1e-24])
+def test_conductivity_of_a_weak_pin(pin):
+    """The closed form χ²/γω₀(√(ω₀² + 4χ) + ω₀) of the exchange, however narrow v²/φ is."""
+    found = conductivity(Chain(8, Bond(chi=1.0), Pin(chi=pin)), VelocityExchange(1.0))
+    soft = math.sqrt(pin)
+    np.testing.assert_allclose(found.hamiltonian, 1 / (soft * (math.sqrt(pin + 4) + soft)), rtol=1e-9)
+
+
+def test_conductivity_without_springs():
+    """Then the noise carries all."""
+    found = conductivity(Chain(8, Bond(chi=0.0)), VelocityExchange(1.0))
+    assert (found.hamiltonian, found.total) == (0.0, 0.5)
+
+
+@pytest.mark.parametrize(("n", "rate"), [(16, 1e5), (64, 1e4)])
+def test_too_many_collisions_are_refused(n, rate):
+    """Stretches that flip so often that the current is lost in rounding."""
+    chain, baths = Chain(n, Bond(chi=1.0), boundary="free"), (Langevin(0, 2.0), Langevin(-1, 1.0))
+    with pytest.raises(RuntimeError, match="add up to"):
+        stationary(chain, baths, StretchFlip(rate))
