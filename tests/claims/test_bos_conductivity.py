@@ -338,7 +338,7 @@ def test_bos_73_integral(claim, record):
         claim.agrees(integral, kappa0 / epsilon)
         claim.refutes(integral, kappa0 / epsilon + epsilon, rtol=0.05)
     record(
-        "bos-73/integral",
+        "bos-73-integral/kappa",
         moments.conductivity(ring(16, pin=pin), ThreeSiteRotation(1.0)).hamiltonian,
-        method="the integral (73) of the Hamiltonian current at ω₀² = 4, χ = γ = ε = 1: ∫v²/φ dk by quadrature",
+        method="integral (73) of the Hamiltonian current at ω₀² = 4, χ = γ = ε = 1: ∫v²/φ dk by quadrature",
     )
