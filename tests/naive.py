@@ -158,12 +158,12 @@ def evolve_with_noise(chain, q, p, intervals, kicks, drifts, baths, draws, noise
     """The same with a noise: between the steps, or amid the drift of Verlet if it changes the stretches."""
     q, p = list(q), list(p)
     in_drift = noise.kind == "StretchFlip" and len(drifts) == 1
-    states = []
+    states, backwards = [], False
     for steps, h in intervals:
         for s in range(steps):
             if s == 0:
                 if not in_drift:
-                    noise.act(q, p, h / 2, True, False)
+                    noise.act(q, p, h / 2, True, backwards)
                 bathe(p, baths, h / 2, draws)
             for i, kick in enumerate(kicks):
                 f = force(chain, q)
@@ -177,9 +177,11 @@ def evolve_with_noise(chain, q, p, intervals, kicks, drifts, baths, draws, noise
                 bathe(p, baths, h / 2 if last else h, draws)
                 continue
             bathe(p, baths, h / 2, draws)
-            noise.act(q, p, h / 2 if last else h, last or s == 0, (s + 1) % 2 == 1)
+            backwards = not backwards
+            noise.act(q, p, h / 2 if last else h, last or s == 0, backwards)
             if not last:
                 bathe(p, baths, h / 2, draws)
+        backwards = backwards != (steps > 0)
         states.append((list(q), list(p)))
     return states
 

@@ -281,6 +281,9 @@ def run(
         in_kick = not in_drift
         # Flips alone, a few at a time, are mended after a whole kick; else each half is a sweep.
         flipping = noise[0] == VELOCITY_FLIP and not bathed
+        sign = (
+            1.0  # the order in which what shares a site acts: opposite at every next step, over the whole run
+        )
     for t in range(steps.size):
         h = sizes[t]
         if steps[t] > 0:
@@ -289,7 +292,7 @@ def run(
             if noise is not None:
                 inverse = inverse_hazard(noise[1], h)
                 if in_kick:
-                    act(noise, 0.5 * h, 0.0, 1.0, q, p, layout, streams, store)
+                    act(noise, 0.5 * h, 0.0, sign, q, p, layout, streams, store)
             if bathed:
                 used = _half_bathe(p, n, sites, half, streams, bits, normals, used, draws, before, q)
         for s in range(steps[t]):
@@ -309,7 +312,7 @@ def run(
                             used = _half_bathe(
                                 p, n, sites, half, streams, bits, normals, used, draws, before, q
                             )
-                        carried, order = 0.0 if s == 1 else h, -1.0 if s % 2 else 1.0
+                        carried, order = 0.0 if s == 1 else h, -sign if s % 2 else sign
                         act(noise, h, carried, order, q, p, layout, streams, store)
                         if bathed:
                             used = _half_bathe(
@@ -350,7 +353,9 @@ def run(
             if bathed:
                 used = _half_bathe(p, n, sites, half, streams, bits, normals, used, draws, before, q)
             if noise is not None and in_kick:
-                act(noise, 0.5 * h, 0.0, -1.0 if steps[t] % 2 else 1.0, q, p, layout, streams, store)
+                sign = -sign if steps[t] % 2 else sign
+                act(noise, 0.5 * h, 0.0, sign, q, p, layout, streams, store)
+                sign = -sign
         lost = _record(q, p, out_q[t], out_p[t])
         if lost >= 0:
             return t, lost

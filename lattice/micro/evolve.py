@@ -301,8 +301,7 @@ def evolve(
     noise that meet are one.  Exchanges, and rotations, that share a site act one after another:
     disjoint ones together, in two or three groups (and one or two single ones on a ring whose
     length is not divisible), in the opposite order every other time.  All of this is of second
-    order in dt, but that each interval between outputs starts with the same order: with an even number of
-    steps an interval, exchanges and rotations keep an error of first order, small beside the scheme's own.
+    order in dt.
 
     What was said of the kinetic energy holds again: in a harmonic chain without baths the energy
     that Verlet conserves, :math:`O(dt^2)` from the true one, is conserved with the noise as well.

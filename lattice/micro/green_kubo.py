@@ -132,8 +132,9 @@ def green_kubo(
         equidistant, there are fewer than 2 replicas in all, or a number is not allowed.
     Untrusted
         If the running integral moves by more than 4 standard errors from the first to the second
-        half of the window (false alarm: 6e-5), or the plateau has an error of more than a quarter of
-        its value, so that it could hide a slope.  Carries the :class:`GreenKubo` all the same.
+        half of the window (false alarm: 6e-5 with many replicas, 3e-2 with four), or the plateau has an
+        error of more than a quarter of its value, so that it could hide a slope.  Carries the
+        :class:`GreenKubo` all the same.
 
     Notes
     -----

@@ -282,8 +282,10 @@ def hamiltonian(chain):
     return kick, drift
 
 
-def averaged(noise, chain, h, steps, moments):
+def averaged(noise, chain, h, steps, moments, intervals=1):
     """What Verlet with the noise makes of the second moments of (q, p), averaged and not sampled.
+
+    Over some intervals between outputs, of `steps` steps each.
 
     A place of a jump J sees an odd number with a chance s, and J² = 1; a Gaussian angle a of variance v has
     E cos a = exp(-v/2) and E cos² a = (1 + exp(-2v))/2.
@@ -311,14 +313,18 @@ def averaged(noise, chain, h, steps, moments):
         return m
 
     kick, drift = (np.eye(2 * chain.n) + h / 2 * part for part in hamiltonian(chain))
-    for s in range(1, steps + 1):
+    backwards = False
+    for s in [*range(1, steps + 1)] * intervals:
         if isinstance(noise, StretchFlip):
             moments = act(h, False, drift @ kick @ moments @ kick.T @ drift.T)
             moments = kick @ drift @ moments @ drift.T @ kick.T
             continue
         step = kick @ drift @ drift @ kick
-        moments = step @ (act(h / 2, False, moments) if s == 1 else moments) @ step.T
-        moments = act(h / 2 if s == steps else h, s % 2 == 1, moments)
+        moments = step @ (act(h / 2, backwards, moments) if s == 1 else moments) @ step.T
+        backwards = not backwards
+        moments = act(h / 2 if s == steps else h, backwards, moments)
+        if s == steps:
+            backwards = not backwards
     return moments
 
 
@@ -399,6 +405,21 @@ def test_order_of_the_splitting(kind, n, boundary):
         errors = [np.abs(averaged(noise, chain, duration / k, k, start) - target).max() for k in counts]
         slope = np.polyfit(np.log(1 / np.array(counts)), np.log(errors), 1)[0]
         assert slope == pytest.approx(2, abs=0.1)
+
+
+@pytest.mark.parametrize("kind", [VelocityExchange, ThreeSiteRotation])
+@pytest.mark.parametrize("steps", [1, 2, 4])
+def test_order_does_not_depend_on_the_outputs(kind, steps):
+    """Free particles, and a state asked for after every few steps: the orders alternate all the same."""
+    chain, noise, duration = Chain(5, Bond(0.0)), kind(0.8), 1.2
+    z0 = np.random.default_rng(14).standard_normal(10)
+    start = np.outer(z0, z0)
+    target = exact(noise, chain, duration, start)
+    counts = np.array([8, 16, 32])
+    errors = [
+        np.abs(averaged(noise, chain, duration / k / steps, steps, start, k) - target).max() for k in counts
+    ]
+    assert np.polyfit(np.log(1 / counts), np.log(errors), 1)[0] == pytest.approx(2, abs=0.1)
 
 
 @each_case
