@@ -188,9 +188,9 @@ def conductivity(chain: Chain, noise: Noise) -> float:
 
     .. math::
 
-        \kappa_{\text{flip}} = \frac{(\sqrt{\omega_0^2 + 4\chi} - \omega_0)^2}{16\gamma}, \quad
-        \kappa_{\text{exchange}} = \frac{\chi}{4\gamma} (D - 1), \quad
-        \kappa_{\text{rotation}} = \frac{3\chi^2 \bigl(D - 1/\sqrt3\bigr)}{2\gamma (\omega_0^2 + 6\chi)}.
+        \kappa_{\text{flip}} &= \frac{(\sqrt{\omega_0^2 + 4\chi} - \omega_0)^2}{16\gamma}, \\
+        \kappa_{\text{exchange}} &= \frac{\chi}{4\gamma} (D - 1), \\
+        \kappa_{\text{rotation}} &= \frac{3\chi^2 \bigl(D - 1/\sqrt3\bigr)}{2\gamma (\omega_0^2 + 6\chi)}.
 
     Parameters
     ----------
