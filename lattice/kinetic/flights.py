@@ -18,7 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from .._kernels import flights as _flights
 from ..model import Chain, ThreeSiteRotation, VelocityExchange, VelocityFlip
 from ..waves import group_velocity
-from .phonons import Noise
+from .boltzmann import _ascending
+from .phonons import Noise, _medium
 
 __all__ = ["fly"]
 
@@ -31,13 +32,17 @@ BLOCK = 2**16  # flights that share a stream of random numbers
 
 
 def _block(
-    job: tuple[NDArray, np.random.Generator], chain: Chain, noise: Noise, times: NDArray[np.float64]
+    job: tuple[NDArray, np.random.Generator],
+    chain: Chain,
+    medium: tuple[float, float],
+    noise: Noise,
+    times: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     k, rng = job
     out = np.empty((times.size, k.size))
-    kind, chi, pin = KINDS[type(noise)], float(chain.bond.chi), float(chain.pin.chi)
     sine_squared = np.sin(np.pi * k) ** 2
-    _flights.fly(kind, float(noise.rate), chi, pin, times, sine_squared, group_velocity(chain, k), out, rng)
+    velocity = group_velocity(chain, k)
+    _flights.fly(KINDS[type(noise)], float(noise.rate), *medium, times, sine_squared, velocity, out, rng)
     return out
 
 
@@ -85,12 +90,8 @@ def fly(
         raise ValueError(
             f"noise = {noise!r}; allowed: a VelocityFlip, a VelocityExchange or a ThreeSiteRotation"
         )
-    if not (chain.is_harmonic and chain.is_uniform and chain.bond.chi > 0 and chain.pin.chi >= 0):
-        raise ValueError("chain is not a uniform harmonic one; allowed: one chi above 0, one pin")
-    times = np.asarray(times, dtype=np.float64)
-    ordered = times.ndim == 1 and times.size > 0 and np.isfinite(times).all() and (np.diff(times) >= 0).all()
-    if not ordered or times[0] < 0:
-        raise ValueError(f"times = {times!r}; allowed: a vector of ascending numbers, not negative")
+    medium = _medium(chain)
+    times = _ascending(times)
     if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
         raise ValueError(f"size = {size!r}; allowed: an integer of at least 1")
     seed = isinstance(rng, (int, np.integer)) and not isinstance(rng, bool) and rng >= 0
@@ -108,7 +109,7 @@ def fly(
         k = np.broadcast_to(k, size)
     blocks = [k[i : i + BLOCK] for i in range(0, size, BLOCK)]
     jobs = zip(blocks, rng.spawn(len(blocks)), strict=True)
-    fly_block = partial(_block, chain=chain, noise=noise, times=times)
+    fly_block = partial(_block, chain=chain, medium=medium, noise=noise, times=times)
     out = np.empty((times.size, size))
     for i, part in enumerate(map(fly_block, jobs)):
         out[:, i * BLOCK : (i + 1) * BLOCK] = part
