@@ -9,7 +9,8 @@ from functools import partial
 import numba
 import numpy as np
 
-from lattice._kernels.pairs import turn_pairs
+from lattice._kernels.pairs import store, turn_pairs
+from lattice._kernels.random import streams
 from lattice.kinetic import flights
 from lattice.micro.lattice import Crystal
 from lattice.model import Chain, Pin, ThreeSiteRotation
@@ -95,10 +96,10 @@ def comparisons() -> Iterator[Comparison]:
         yield Comparison("flights", f"{size}", rival, times["ours"], times[rival], None, "jump")
     crystal = Crystal((16, 16, 16))
     first, second = crystal.pairs
-    sites = first.size // 3
+    sites, stream = first.size // 3, streams(np.random.SeedSequence(0), 1)
     p, whole = rng.standard_normal((3, sites)), rng.standard_normal((3, 16, 16, 16))
     work = {
-        "ours": (partial(turn_pairs, p, first, second, 0.1, True, rng), sites),
+        "ours": (partial(turn_pairs, p, first, second, 0.1, True, stream, store(3, first.size)), sites),
         "numpy": (partial(numpy_turns, whole, 0.1, rng), sites),
     }
     times = interleaved(work)

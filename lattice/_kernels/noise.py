@@ -174,6 +174,21 @@ def _turns(variates, i, first, scale, turns, start, count):
         turns[_ONE, start + k] = as_float(as_bits(sine) ^ (turned >> _ONE << _U(63)))
 
 
+@jit
+def draw_turns(count, i, scale, streams, variates, used, bits, turns):
+    """So many cosines and sines of Gaussian angles for replica i, from what it has in store."""
+    keep_apart()
+    done = 0
+    while done < count:
+        if used[i] == ANGLES:
+            fill_normal(streams[i], bits, variates[i])
+            used[i] = 0
+        some = min(count - done, ANGLES - used[i])
+        _turns(variates, i, used[i], scale, turns, done, some)
+        used[i] += some
+        done += some
+
+
 @fused_jit
 def _rotate(v, first, turns, start, count):
     """Turn the triples that lie one behind another from `first` on about (1, 1, 1)."""
@@ -220,15 +235,7 @@ def _rotations(p, n, triples, scale, backwards, streams, variates, used, bits, t
     keep_apart()
     around = np.empty(3)
     for i in range(used.size):
-        done = 0
-        while done < triples:
-            if used[i] == ANGLES:
-                fill_normal(streams[i], bits, variates[i])
-                used[i] = 0
-            some = min(triples - done, ANGLES - used[i])
-            _turns(variates, i, used[i], scale, turns, done, some)
-            used[i] += some
-            done += some
+        draw_turns(triples, i, scale, streams, variates, used, bits, turns)
         _rotate_row(p, i * (n + 2) + 1, n, triples, turns, backwards, around)
 
 

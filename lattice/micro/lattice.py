@@ -18,12 +18,13 @@ import math
 import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._kernels.pairs import turn_pairs
+from .._kernels.pairs import store, turn_pairs
+from .._kernels.random import streams
 from . import wavefield
 
 __all__ = ["Crystal", "evolve", "thermal"]
@@ -131,28 +132,31 @@ def _generator(rng: np.random.Generator | int) -> np.random.Generator:
 
 
 def _one(
-    job: tuple[NDArray, NDArray, np.random.Generator],
+    job: tuple[NDArray, NDArray, NDArray],
     crystal: Crystal,
     rate: float,
     times: NDArray[np.float64],
     dt: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """One replica: half of the flight, all noise, half of the flight."""
-    q, p, rng = job
+    q, p, stream = job
     omega, d = crystal.frequencies, len(crystal.shape)
+    axes = tuple(range(-d, 0))
     first, second = crystal.pairs
+    kept = store(d, first.size)
+    phases = cache(partial(wavefield.phases, omega))
     kept_q, kept_p = np.empty((2, times.size, *q.shape))
     done, forward = 0.0, True
     for i, until in enumerate(times):
         steps = math.ceil((until - done) / dt - 1e-9)
         h = (until - done) / steps if steps else 0.0
         if steps:
-            q, p = wavefield.propagate(omega, q, p, h / 2)
+            q, p = wavefield.move(q, p, phases(h / 2), axes)
         for step in range(steps):
             flat = np.ascontiguousarray(p).reshape(d, -1)
-            turn_pairs(flat, first, second, math.sqrt(8 * rate * h / (d - 1)), forward, rng)
+            turn_pairs(flat, first, second, math.sqrt(8 * rate * h / (d - 1)), forward, stream[None], kept)
             p, forward = flat.reshape(p.shape), not forward
-            q, p = wavefield.propagate(omega, q, p, h if step < steps - 1 else h / 2)
+            q, p = wavefield.move(q, p, phases(h if step < steps - 1 else h / 2), axes)
         done = until
         kept_q[i], kept_p[i] = q, p
     return kept_q, kept_p
@@ -215,7 +219,7 @@ def evolve(
         if not real or value < 0 or (name == "dt" and value == 0):
             allowed = "above 0" if name == "dt" else "not negative"
             raise ValueError(f"{name} = {value!r}; allowed: a finite number, {allowed}")
-    jobs = zip(q, p, _generator(rng).spawn(len(q)), strict=True)
+    jobs = zip(q, p, streams(_generator(rng).bit_generator.seed_seq, len(q)), strict=True)
     runs = map(partial(_one, crystal=crystal, rate=rate, times=times, dt=dt), jobs)
     run_q, run_p = zip(*runs, strict=True)
     return np.stack(run_q, axis=1), np.stack(run_p, axis=1)

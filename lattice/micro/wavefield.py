@@ -58,12 +58,38 @@ def _grid(
     omega, q, p = (np.asarray(array, dtype=np.float64) for array in (omega, q, p))
     if omega.ndim == 0 or omega.size == 0 or not np.isfinite(omega).all() or (omega < 0).any():
         raise ValueError(f"omega has shape {omega.shape}; allowed: finite frequencies, not negative")
+    opposite = omega[np.ix_(*(-np.arange(n) % n for n in omega.shape))]
+    if np.abs(omega - opposite).max() > ROUNDING * omega.max():
+        raise ValueError("omega differs at k and -k; allowed: frequencies of real waves, which do not")
     for name, array in (("q", q), ("p", p)):
         if array.shape[-omega.ndim :] != omega.shape or not np.isfinite(array).all():
             raise ValueError(
                 f"{name} has shape {array.shape}; allowed: (…, *{omega.shape}), all entries finite"
             )
     return omega, q, p, tuple(range(-omega.ndim, 0))
+
+
+def _half(omega: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The wave numbers that a Fourier transform of real fields keeps."""
+    return omega[..., : omega.shape[-1] // 2 + 1]
+
+
+def phases(omega: NDArray[np.float64], time: float) -> tuple[NDArray[np.float64], ...]:
+    """What `move` multiplies with; worth keeping if many moves take the same time."""
+    half = _half(omega)
+    sine = np.sin(half * time)
+    return np.cos(half * time), time * np.sinc(half * time / np.pi), half * sine
+
+
+def move(
+    q: NDArray[np.float64], p: NDArray[np.float64], factors: tuple[NDArray, ...], axes: tuple[int, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`propagate` without its checks."""
+    cosine, slide, push = factors  # cos ωt, sin(ωt)/ω, ω sin ωt
+    shape = [q.shape[axis] for axis in axes]
+    q, p = np.fft.rfftn(q, axes=axes), np.fft.rfftn(p, axes=axes)
+    new_q, new_p = q * cosine + p * slide, p * cosine - q * push
+    return np.fft.irfftn(new_q, s=shape, axes=axes), np.fft.irfftn(new_p, s=shape, axes=axes)
 
 
 def propagate(
@@ -88,16 +114,12 @@ def propagate(
     Raises
     ------
     ValueError
-        If shapes do not fit or a number is not finite.
+        If shapes do not fit, a number is not finite, or the frequencies at k and -k differ.
     """
     omega, q, p, axes = _grid(omega, q, p)
     if not (isinstance(time, numbers.Real) and math.isfinite(time)):
         raise ValueError(f"time = {time!r}; allowed: a finite number")
-    q, p = np.fft.fftn(q, axes=axes), np.fft.fftn(p, axes=axes)
-    cosine, sine = np.cos(omega * time), np.sin(omega * time)
-    slide = time * np.sinc(omega * time / np.pi)  # sin(ωt)/ω
-    new_q, new_p = q * cosine + p * slide, p * cosine - q * omega * sine
-    return np.fft.ifftn(new_q, axes=axes).real, np.fft.ifftn(new_p, axes=axes).real
+    return move(q, p, phases(omega, time), axes)
 
 
 def field(omega: ArrayLike, q: ArrayLike, p: ArrayLike) -> NDArray[np.complex128]:
@@ -106,4 +128,5 @@ def field(omega: ArrayLike, q: ArrayLike, p: ArrayLike) -> NDArray[np.complex128
     Parameters and errors as in `propagate`; the shape is that of the displacements.
     """
     omega, q, p, axes = _grid(omega, q, p)
-    return (np.fft.ifftn(omega * np.fft.fftn(q, axes=axes), axes=axes).real + 1j * p) / np.sqrt(2)
+    lifted = np.fft.rfftn(q, axes=axes) * _half(omega)
+    return (np.fft.irfftn(lifted, s=omega.shape, axes=axes) + 1j * p) / np.sqrt(2)

@@ -8,13 +8,19 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from lattice._kernels.pairs import turn_pairs
+from lattice._kernels.noise import ANGLES
+from lattice._kernels.pairs import store, turn_pairs
+from lattice._kernels.random import fill_normal, streams
 from lattice.kinetic import phonons
 from lattice.micro import lattice
 from lattice.stats import mean
 from tests import naive
 
 SHEET, BLOCK = lattice.Crystal((4, 5), chi=1.3, pin=0.4), lattice.Crystal((3, 4, 3), pin=0.2)
+
+
+def stream(seed):
+    return streams(np.random.SeedSequence(seed), 1)
 
 
 def axes(crystal):
@@ -62,23 +68,25 @@ def test_kernel_against_the_naive_twin(crystal, forward):
     ]
     if not forward:
         turns.reverse()
-    angles = 0.4 * np.random.default_rng(4).standard_normal(len(turns))
+    variates = np.empty(ANGLES)
+    fill_normal(stream(4)[0], np.empty(ANGLES, np.uint64), variates)
+    angles = 0.4 * variates[: len(turns)]
     slow = {y: list(p[:, y]) for y in range(sites)}
     naive.turn_pairs(slow, [(*turn, angle) for turn, angle in zip(turns, angles, strict=True)])
-    turn_pairs(p, first, second, 0.4, forward, np.random.default_rng(4))
+    turn_pairs(p, first, second, 0.4, forward, stream(4), store(d, first.size))
     np.testing.assert_allclose(p, np.array([slow[y] for y in range(sites)]).T, atol=1e-13)
 
 
 @pytest.mark.parametrize("d", [2, 3])
 def test_one_pair_forgets_its_direction(d):
     """⟨u⟩ decays at 4γ in every dimension; 5 standard errors, 1 % detected."""
-    rng, samples, step = np.random.default_rng(5), 40_000, 0.05
+    random, kept, samples, step = stream(5), store(d, 1), 40_000, 0.05
     pair, turned = np.array([0]), np.empty((samples, d))
     start = np.zeros((d, 2))
     start[0] = -0.5, 0.5
     for i in range(samples):
         p = start.copy()
-        turn_pairs(p, pair, pair + 1, math.sqrt(8 * step / (d - 1)), True, rng)
+        turn_pairs(p, pair, pair + 1, math.sqrt(8 * step / (d - 1)), True, random, kept)
         turned[i] = p[:, 1] - p[:, 0]
     found = mean(turned)
     assert abs(found.value[0] - math.exp(-4 * step)) < 5 * found.stderr[0] < 0.02

@@ -88,6 +88,8 @@ def test_bad_arguments():
                 call(q)
     with pytest.raises(ValueError, match="omega has shape"):
         wavefield.field(-omega, omega, omega)
+    with pytest.raises(ValueError, match="omega differs at k and -k"):
+        wavefield.propagate(np.arange(4.0), omega, omega, 1.0)
     for time in (math.inf, None):
         with pytest.raises(ValueError, match=f"time = {time!r}; allowed"):
             wavefield.propagate(omega, omega, omega, time)
