@@ -220,10 +220,16 @@ def _panels(smallest: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 def _determinant(
     mu: float, loss: NDArray, turning: NDArray, weights: NDArray, u: NDArray, G: NDArray
 ) -> float:
-    """What vanishes when exp(iqx - μt) f(k) solves the Boltzmann equation."""
+    """What vanishes when exp(iqx - μt) f(k) solves the Boltzmann equation, f = Σ c_a u_a / (φ + iqv - μ).
+
+    Of the equations c = G ∫ u f one is replaced by the conservation of energy, ∫ (μ - iqv) f dk = 0: they
+    depend on each other where μ and q are 0, so that their own determinant would have no digits there.
+    """
     gap = loss - mu
-    M = (u * (weights * gap / (gap**2 + turning**2))) @ u.T
-    return float(np.linalg.det(np.eye(len(G)) - 2 * G @ M))  # both halves of the zone
+    share = weights / (gap**2 + turning**2)
+    closed = np.eye(len(G)) - 2 * G @ (u * (share * gap)) @ u.T  # both halves of the zone
+    closed[0] = u @ (share * (turning**2 - mu * gap))
+    return float(np.linalg.det(closed))
 
 
 def decay_rate(chain: Chain, noise: Noise, q: float) -> float:
