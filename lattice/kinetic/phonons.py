@@ -234,6 +234,7 @@ def conductivity(chain: Chain, noise: Noise) -> float:
 
 STEP = 0.2  # of the trapezoidal rule in a logarithm, and
 REACH = 80.0  # how far it goes beyond the scales of the integrand
+LATEST = 1e200  # times rate; the squares of what is left later are no longer numbers
 
 
 def _exponents(smallest: float, largest: float) -> NDArray[np.float64]:
@@ -246,11 +247,13 @@ def _exponents(smallest: float, largest: float) -> NDArray[np.float64]:
     return STEP * np.arange(math.floor(first), math.ceil(last))  # a start off the grid would cost digits
 
 
-def _times(times: ArrayLike) -> NDArray[np.float64]:
+def _times(times: ArrayLike, rate: float) -> NDArray[np.float64]:
     """The times, checked."""
     times = np.asarray(times, dtype=np.float64)
     if times.size == 0 or not (np.isfinite(times) & (times >= 0)).all():
         raise ValueError(f"times = {times!r}; allowed: at least one, all finite and not negative")
+    if times.max() * rate > LATEST:
+        raise ValueError(f"times reach {times.max():g} at rate {rate:g}; allowed: a product of {LATEST:g}")
     return times
 
 
@@ -272,7 +275,7 @@ def current_correlation(chain: Chain, noise: Noise, times: ArrayLike) -> NDArray
     Raises
     ------
     ValueError
-        As in `conductivity`, or if there is no time or one that is negative or not finite.
+        As in `conductivity`, or if there is no time, or one that is negative, not finite or above 1e200/rate.
 
     Notes
     -----
@@ -281,7 +284,7 @@ def current_correlation(chain: Chain, noise: Noise, times: ArrayLike) -> NDArray
     chi, pin = _medium(chain)
     if not isinstance(noise, Noise):
         raise _unknown(noise)
-    times = _times(times)
+    times = _times(times, noise.rate)
     # s = sin² πk = e^y/(1 + e^y), so that dk over half a period is sqrt(s (1 - s)) dy/2π
     scales = [1.0, 1 / (1 + noise.rate * times.max())] + ([pin / (4 * chi)] if pin else [])
     y = _exponents(min(scales), max(scales))
@@ -444,10 +447,11 @@ def current_correlation_lattice(
     Raises
     ------
     ValueError
-        As in `conductivity_lattice`, or if there is no time or one that is negative or not finite.
+        As in `conductivity_lattice`, or if there is no time, or one that is negative, not finite or above
+        1e200/rate.
     """
     _lattice(d, chi, pin, rate)
-    times = _times(times)
+    times = _times(times, rate)
     c = pin / (4 * chi)
     start = 8 * rate * times[..., None]
     scales = [1.0, 1 + start.max()] + ([1 / c] if c else [])

@@ -34,19 +34,25 @@ def test_absorption_is_one_minus_reflection(end, pin):
     assert abs(ballistic.absorption(chain, friction, k, end=end) - exact) < 1e-12
 
 
-def test_current_between_walls_in_closed_form():
-    chi, pin, friction = 1.3, 0.5, 0.7
+@pytest.mark.parametrize(
+    ("chi", "pin", "friction"),
+    [(1.3, 0.5, 0.7), (1.0, 1e-7, 1e4), (1.0, 1e-7, 1e-3), (2.0, 1e4, 1e-4), (1e-6, 1.0, 1e3)],
+)
+def test_current_between_walls_in_closed_form(chi, pin, friction):
+    """To round-off, however far apart the scales of springs, pins and friction lie."""
     chain = Chain(2, Bond(chi=chi), Pin(chi=pin), boundary="fixed")
     cosh = 1 + pin / (2 * chi) + chi / (2 * friction**2)
-    exact = chi / (2 * friction) * (cosh - np.sqrt(cosh**2 - 1))
+    exact = chi / (2 * friction) / (cosh + np.sqrt((cosh - 1) * (cosh + 1)))
     measured = ballistic.current(chain, Langevin(0, 2.0, friction), Langevin(-1, 1.0, friction))
-    assert abs(measured - exact) < 1e-10
+    assert abs(measured / exact - 1) < 1e-12
 
 
-def test_current_between_free_ends_in_closed_form():
+@pytest.mark.parametrize("friction", [1e-5, 0.7, 1e5])
+def test_current_between_free_ends_in_closed_form(friction):
     chain = Chain(9, Bond(chi=1.3), boundary="free")
-    measured = ballistic.current(chain, Langevin(0, 1.0, 0.7), Langevin(8, 3.0, 0.7))
-    assert abs(measured + 2 * 1.3 * 0.7 / (2 * (1.3 + 0.49))) < 1e-10
+    measured = ballistic.current(chain, Langevin(0, 1.0, friction), Langevin(8, 3.0, friction))
+    exact = -2 * 1.3 * friction / (2 * (1.3 + friction**2))
+    assert abs(measured / exact - 1) < 1e-12
 
 
 def test_absorption_vanishes_without_friction_and_is_at_most_one():

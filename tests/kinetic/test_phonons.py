@@ -367,6 +367,10 @@ def test_rejections():
             phonons.current_correlation(chain, ROTATION, times)
         with pytest.raises(ValueError, match=r"times = .*; allowed"):
             phonons.current_correlation_lattice(2, times)
+    with pytest.raises(ValueError, match=r"times reach 1e\+250 at rate 1; allowed"):
+        phonons.current_correlation(chain, ThreeSiteRotation(1.0), [1.0, 1e250])
+    with pytest.raises(ValueError, match=r"times reach 1e\+190 at rate 1e\+20; allowed"):
+        phonons.current_correlation_lattice(2, [1e190], rate=1e20)
     for k_prime in ([0.1, 0.2, 0.3], 0.1):
         with pytest.raises(ValueError, match="k and k_prime have shapes"):
             phonons.pair_kernel([0.1, 0.2], k_prime)
