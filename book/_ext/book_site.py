@@ -110,7 +110,7 @@ def mend(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree
     """
     if "body" in context:
         body = context["body"].replace(' role="list" class="citation-list"', ' class="citation-list"')
-        context["body"] = re.sub(r'(<section) id="(exercise|solution|proof)-content"', r"\1", body)
+        context["body"] = re.sub(r'(<section\b[^>]*?) id="(exercise|solution|proof)-content"', r"\1", body)
 
 
 def find_public_name(
