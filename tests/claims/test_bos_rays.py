@@ -222,6 +222,32 @@ def test_bos_35_error(claim, record):
     record("bos-35/errors", misses, method="a = 1/2, p = 1, t = 0.3, χ = 1; ε = 1e-2, 1e-3, 1e-4; quadrature")
 
 
+def test_bos_76_weights(claim, record):
+    """In the plane the printed weights have no finite sum; the proposition holds by another bound."""
+
+    def sums(half):
+        z = np.arange(-half, half + 1)
+        printed = np.abs(np.add.outer(z, z)).astype(float)
+        length = np.hypot.outer(z, z)
+        return np.sum(printed[printed > 0] ** -3), np.sum(length[length > 0] ** -3)
+
+    small, large = np.array([sums(half) for half in (200, 400)]).T
+    growth = np.array([small[1] / small[0], large[1] / large[0]])
+    claim.agrees(growth, [2.0, 1.0], rtol=0.02)
+    # |⟨J, W⟩| ≤ ε² ‖ψ‖² ∫ sup|Ĵ| dp for J = exp(-π|x|²) cos 2πk₁, where the integral is 1; almost sharp
+    scale = 1 / 16
+    x = scale * np.arange(-64, 65)
+    psi = np.exp(-4 * np.add.outer(x**2, x**2))  # smooth and narrow: W sits at k = 0, x = 0
+    middle = np.exp(-np.pi * np.add.outer((x[:-1] + scale / 2) ** 2, x**2))
+    value = scale**2 * np.sum(psi[:-1] * psi[1:] * middle) / (scale**2 * np.sum(psi**2))
+    claim.holds(lambda ratio: 0.6 < ratio <= 1, value)
+    record(
+        "bos-76/growth",
+        growth,
+        method="sums over squares of half sides 200 and 400: printed weights, and |z|⁻³",
+    )
+
+
 def lemma_left(w, slope, k, p, scale):
     """Left side of (79), without the modulus."""
     return (w(k + scale * p / 2) - w(k - scale * p / 2)) / scale - p * slope(k)
