@@ -158,6 +158,9 @@ def evolve(
     half a step of collisions: of second order in `dt`, of third in `spacing`.  Both halves are exact in
     time, conserve the energy to round-off and keep W positive.
 
+    The wave number 0 is one of the n, and without a pin it neither flies nor, with noise that keeps the
+    momentum, is it scattered: the share 1/n of a start that fills all wave numbers stays where it is.
+
     Parameters
     ----------
     chain : Chain
@@ -238,7 +241,9 @@ def decay_rate(chain: Chain, noise: Noise, q: float) -> float:
     It solves :math:`\int \frac{u_a u_b}{\phi + iqv - \mu}\, dk\; G_{bc} f_c = f_a` with
     :math:`R = \sum u_a G_{ab} u_b`; since v is odd the integral is real.  For small q it tends to
     :math:`\kappa q^2` where the conductivity is finite, and to :math:`c\, |q|^{3/2}` with
-    :math:`c = \chi^{3/4}/\sqrt{8\gamma}` for unpinned chains whose noise keeps the momentum.
+    :math:`c = \chi^{3/4}/\sqrt{8\gamma}` for unpinned chains whose noise keeps the momentum.  There the
+    next term is :math:`(\chi/\gamma)(3/16 - a)\, q^2` with a = 1/4 for the exchange, :math:`1/4\sqrt3` for
+    the rotation.
 
     Parameters
     ----------
