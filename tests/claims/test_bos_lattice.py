@@ -325,7 +325,7 @@ def test_bos_61_transport_and_collisions(claim, record):
     record(
         "bos-61/error",
         errors,
-        method="largest deviation of Σ_x e^{-iqx} energy from (61), two polarisations, ε = 0.04, 0.02, εL fixed, γt = 0.2",
+        method="deviation of a long wave of energy from (61) at γt = 0.2, ε = 0.04 and 0.02, εL fixed",
     )
 
 
