@@ -186,7 +186,8 @@ def evolve(
     rate : float
         γ, or εγ in the source, not negative.
     dt : float
-        Longest step.  Only the noise and the flight do not commute: each is exact.
+        Longest step.  Only the noise and the flight do not commute: each is exact.  With γ dt = 1/16 long
+        waves are damped 1.2 % too slowly, with half of that 0.3 %.
     rng : numpy.random.Generator or int
         A generator or a seed.  Each replica has a stream of its own.
     map : callable
