@@ -284,7 +284,7 @@ def test_bos_66_relaxation(claim, record):
 
 
 def particles(epsilon, times, n=64, pin=1.0):
-    """W of the ring by exact second moments of its particles, from W₀ = 1 + cos 2πk and Y₀ = 0 where ω > 0."""
+    """W of the ring by exact second moments of its particles, from W₀ = 1 + cos 2πk, Y₀ = 0 where ω > 0."""
     k, omega, _ = numbers(n, pin)
     W0 = 1 + np.cos(2 * np.pi * k)
     inverse = np.divide(1, omega, out=np.zeros(n), where=omega > 0)
