@@ -396,5 +396,5 @@ def test_bos_72_in_more_dimensions(claim, record):
     record(
         "bos-72-lattice/correlation",
         found,
-        method="C/T² at γ = 3, t = 1/2 from second moments: 5 × 4 sites (no pin; ω₀² = 1), 3 × 3 × 3 (ω₀² = 1)",
+        method="C/T² at γ = 3, t = 1/2 from second moments: 5 × 4 sites (ω₀² = 0 and 1), 3 × 3 × 3 (1)",
     )
