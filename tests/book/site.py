@@ -27,6 +27,9 @@ VIEWS: dict[str, dict[str, Any]] = {
     "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},
     "phone": {"color_scheme": "light", "viewport": {"width": 390, "height": 844}, "has_touch": True},
 }
+#: All but the listings of modules, which are alike: one view of those will do.
+PROPER = [page for page in PAGES if not page.startswith("_modules/")]
+LOOKS = [(page, view) for page in PAGES for view in VIEWS if view == "light" or page in PROPER]
 
 
 @cache

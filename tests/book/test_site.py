@@ -14,7 +14,7 @@ import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.book.site import PAGES, ROOT, SITE, VIEWS, WRITTEN, parsed
+from tests.book.site import LOOKS, PAGES, PROPER, ROOT, SITE, WRITTEN, parsed
 
 pytestmark = pytest.mark.site
 
@@ -60,8 +60,7 @@ def look(tab, page):
     assert scroll <= width, f"{page} scrolls sideways: {scroll} > {width} px"
 
 
-@pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(("page", "view"), LOOKS)
 def test_page(page, view, visit, screenshots):
     """It renders, is accessible (axe-core finds nothing serious or critical), and has its picture taken."""
     tab = visit(page, view)
@@ -82,7 +81,7 @@ def test_page(page, view, visit, screenshots):
     assert grave == []
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", PROPER)
 def test_page_opened_from_disk(page, visit):
     look(visit(page, from_disk=True), page)
     assert visit.troubles == []
