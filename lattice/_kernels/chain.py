@@ -281,9 +281,8 @@ def run(
         in_kick = not in_drift
         # Flips alone, a few at a time, are mended after a whole kick; else each half is a sweep.
         flipping = noise[0] == VELOCITY_FLIP and not bathed
-        sign = (
-            1.0  # the order in which what shares a site acts: opposite at every next step, over the whole run
-        )
+        # The order in which what shares a site acts: opposite at every next step, over the whole run.
+        sign = 1.0
     for t in range(steps.size):
         h = sizes[t]
         if steps[t] > 0:

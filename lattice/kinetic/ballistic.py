@@ -9,12 +9,11 @@ arrives with probability a(k), reflects it otherwise, and emits a(k) T.
 from __future__ import annotations
 
 import numpy as np
-import scipy.special
 from numpy.typing import ArrayLike, NDArray
 
 from ..model import Chain, Langevin
 from ..waves import dispersion, group_velocity
-from .phonons import STEP, _exponents, _medium
+from .phonons import _medium, _zone
 
 __all__ = ["absorption", "current"]
 
@@ -100,10 +99,8 @@ def current(chain: Chain, left: Langevin, right: Langevin) -> float:
         return 0.0
     # where s = sin² πk is 1, where the pin is as stiff as the bonds, where the friction γω is as large as χ
     scales = [1.0, *([pin / (4 * chi)] if pin else []), *(chi / (4 * g**2) for g in frictions)]
-    y = _exponents(min(scales), max(scales))
-    s, one_minus_s = scipy.special.expit(y), scipy.special.expit(-y)
+    s, one_minus_s, weight = _zone(scales)
     k = np.arctan2(np.sqrt(s), np.sqrt(one_minus_s)) / np.pi
     a, b = (absorption(chain, g, k, end=end) for g, end in zip(frictions, chain.ends, strict=True))
     both = np.divide(a * b, a + b - a * b, out=np.zeros_like(a), where=a * b > 0)
-    weight = np.sqrt(s * one_minus_s) * STEP / (2 * np.pi)  # dk over half a period
     return (left.temperature - right.temperature) * float(weight @ (group_velocity(chain, k) * both))

@@ -247,6 +247,17 @@ def _exponents(smallest: float, largest: float) -> NDArray[np.float64]:
     return STEP * np.arange(math.floor(first), math.ceil(last))  # a start off the grid would cost digits
 
 
+def _zone(scales: list[float]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    r"""Nodes and weights for integrals over 0 < k < ½ that change at these scales of s = sin² πk.
+
+    Returns s, 1 - s and the weights.  With :math:`s = e^y/(1 + e^y)`,
+    :math:`dk = \sqrt{s(1 - s)}\, dy/2\pi`.
+    """
+    y = _exponents(min(scales), max(scales))
+    s, one_minus_s = scipy.special.expit(y), scipy.special.expit(-y)
+    return s, one_minus_s, np.sqrt(s * one_minus_s) * STEP / (2 * math.pi)
+
+
 def _times(times: ArrayLike, rate: float) -> NDArray[np.float64]:
     """The times, checked."""
     times = np.asarray(times, dtype=np.float64)
@@ -285,13 +296,11 @@ def current_correlation(chain: Chain, noise: Noise, times: ArrayLike) -> NDArray
     if not isinstance(noise, Noise):
         raise _unknown(noise)
     times = _times(times, noise.rate)
-    # s = sin² πk = e^y/(1 + e^y), so that dk over half a period is sqrt(s (1 - s)) dy/2π
     scales = [1.0, 1 / (1 + noise.rate * times.max())] + ([pin / (4 * chi)] if pin else [])
-    y = _exponents(min(scales), max(scales))
-    s, one_minus_s = scipy.special.expit(y), scipy.special.expit(-y)
+    s, one_minus_s, weight = _zone(scales)
     square = 4 * chi**2 * one_minus_s * (s / (pin + 4 * chi * s))
-    weight = square * np.sqrt(s * one_minus_s) * STEP / np.pi
-    return np.exp(-times[..., None] * rate(noise, np.arcsin(np.sqrt(s)) / np.pi)) @ weight
+    decay = np.exp(-times[..., None] * rate(noise, np.arcsin(np.sqrt(s)) / np.pi))
+    return decay @ (2 * weight * square)  # both halves of the zone
 
 
 def tail(chain: Chain, noise: VelocityExchange | ThreeSiteRotation) -> Tail:

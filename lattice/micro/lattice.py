@@ -18,7 +18,7 @@ import math
 import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -144,7 +144,8 @@ def _one(
     axes = tuple(range(-d, 0))
     first, second = crystal.pairs
     kept = store(d, first.size)
-    phases = cache(partial(wavefield.phases, omega))
+    # a step and half of one: intervals between outputs may all differ a little
+    phases = lru_cache(maxsize=4)(partial(wavefield.phases, omega))
     kept_q, kept_p = np.empty((2, times.size, *q.shape))
     done, forward = 0.0, True
     for i, until in enumerate(times):

@@ -104,13 +104,16 @@ def expected_changes(M):
     return dW, dY
 
 
+def moving(seed):
+    """W, Y, their measured and their expected changes, of a homogeneous state and of one that is not."""
+    for homogeneous in (True, False):
+        M = some_state(seed, homogeneous)
+        yield *spectra(M), spectra(change(M)), expected_changes(M)
+
+
 def test_bos_33_and_65_equation_of_W(claim):
     """Exact at any strength of the noise; in a homogeneous state, and for the spectrum of any state."""
-    for homogeneous in (True, False):
-        M = some_state(33, homogeneous)
-        W, Y = spectra(M)
-        measured, _ = spectra(change(M))
-        expected, _ = expected_changes(M)
+    for W, Y, (measured, _), (expected, _) in moving(33):
         claim.agrees(measured, expected, rtol=1e-11)
         claim.refutes(measured, GAMMA * collisions(N) @ W, rtol=0.01)  # without Y
         claim.refutes(measured, GAMMA * collisions(N) @ (W + Y.real), rtol=0.01)
@@ -124,11 +127,7 @@ def test_bos_34_equation_of_Y(claim):
     """(34) for even test functions; for others the last term needs the even part of W."""
     _, omega, phi = numbers(N, PIN)
     C = GAMMA * collisions(N)
-    for homogeneous in (True, False):
-        M = some_state(34, homogeneous)
-        W, Y = spectra(M)
-        _, measured = spectra(change(M))
-        _, expected = expected_changes(M)
+    for W, Y, (_, measured), (_, expected) in moving(34):
         claim.agrees(measured, expected, rtol=1e-11)
         for parity in (1, -1):
             J = np.random.default_rng(2).normal(size=N)
