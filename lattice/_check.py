@@ -1,0 +1,169 @@
+"""Arguments: what a number, an array, a seed or a list of times has to be, said once.
+
+Every function returns its argument in the form that the computation wants, or raises a ValueError
+that names the argument, its value and what is allowed.  Nothing is guessed: a string, a bool, a
+masked entry or an imaginary part is no number.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "bounds",
+    "field",
+    "generator",
+    "instance",
+    "integer",
+    "number",
+    "one_of",
+    "reals",
+    "shown",
+    "times",
+    "work",
+]
+
+LONGEST = 120  # characters of a value in a message
+
+
+def shown(value: object) -> str:
+    """The value for a message, cut if it is long."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _refuse(name: str, value: object, allowed: str) -> ValueError:
+    return ValueError(f"{name} = {shown(value)}; allowed: {allowed}")
+
+
+def number(
+    name: str,
+    value: object,
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
+    below: float | None = None,
+) -> float:
+    """A finite real number, at least `least`, above `above`, at most `most` and below `below`."""
+    whole = value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
+    try:
+        real = isinstance(whole, numbers.Real) and not isinstance(whole, (bool, np.bool_))
+        found = float(whole) if real else math.nan
+    except OverflowError:  # an integer beyond the floats
+        found = math.nan
+    fits = (
+        math.isfinite(found)
+        and (least is None or found >= least)
+        and (above is None or found > above)
+        and (most is None or found <= most)
+        and (below is None or found < below)
+    )
+    if not fits:
+        limits = (("at least", least), ("above", above), ("at most", most), ("below", below))
+        words = [f"{word} {limit:g}" for word, limit in limits if limit is not None]
+        raise _refuse(name, value, " ".join(["a finite number", " and ".join(words)]).strip())
+    return found
+
+
+def integer(name: str, value: object, *, least: int | None = None, most: int | None = None) -> int:
+    """An integer, at least `least` and at most `most`."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or (least is not None and value < least) or (most is not None and value > most):
+        limits = (("at least", least), ("at most", most))
+        words = [f"{word} {limit}" for word, limit in limits if limit is not None]
+        raise _refuse(name, value, " ".join(["an integer", " and ".join(words)]).strip())
+    return int(value)
+
+
+def one_of(name: str, value: object, allowed: Collection[str]) -> str:
+    """One of a few words."""
+    if not isinstance(value, str) or value not in allowed:
+        raise _refuse(name, value, ", ".join(map(repr, allowed)))
+    return value
+
+
+def instance(name: str, value: object, kinds: type | tuple[type, ...], allowed: str) -> Any:
+    """An object of these classes; `allowed` says so in words."""
+    if not isinstance(value, kinds):
+        raise _refuse(name, value, allowed)
+    return value
+
+
+def _entries(name: str, value: ArrayLike, kinds: str, what: str) -> NDArray:
+    """An array of finite numbers of these kinds, not empty."""
+    try:
+        array = np.asarray(value)
+    except Exception as error:  # rows of different lengths, or what the array protocol of others raises
+        raise _refuse(name, value, f"an array of {what}") from error
+    if array.dtype.kind not in kinds or np.ma.is_masked(value):
+        raise _refuse(name, value, f"an array of {what}")
+    if array.size == 0:
+        raise ValueError(f"{name} has shape {array.shape}; allowed: at least one entry")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} has entries that are not finite: {shown(value)}; allowed: finite numbers")
+    return array
+
+
+def reals(name: str, value: ArrayLike, *, ndim: int | None = None) -> NDArray[np.float64]:
+    """An array of finite real numbers, float64 and not empty; with so many dimensions if that is said."""
+    array = _entries(name, value, "iuf", "real numbers").astype(np.float64, copy=False)
+    if ndim is not None and array.ndim != ndim:
+        raise ValueError(f"{name} has shape {array.shape}; allowed: {ndim} dimension{'s' * (ndim > 1)}")
+    if not np.isfinite(array).all():  # a number of higher precision beyond the floats
+        raise ValueError(f"{name} has entries beyond the range of float64; allowed: finite numbers")
+    return array
+
+
+def field(name: str, value: ArrayLike) -> NDArray[np.complex128]:
+    """An array of finite complex numbers, complex128 and not empty."""
+    return _entries(name, value, "iufc", "numbers").astype(np.complex128, copy=False)
+
+
+def bounds(name: str, value: object, *, least: float | None = None) -> tuple[float, float]:
+    """A pair of finite numbers, the second larger; the first at least `least` if that is said."""
+    try:
+        low, high = (number(name, end) for end in value)
+    except (TypeError, ValueError):
+        low, high = math.inf, -math.inf
+    if not low < high or (least is not None and low < least):
+        floor = "" if least is None else f"{least:g} ≤ "
+        raise _refuse(name, value, f"a pair (low, high) of finite numbers with {floor}low < high")
+    return low, high
+
+
+def times(value: ArrayLike, *, strictly: bool = False) -> NDArray[np.float64]:
+    """A vector of ascending times, the first not negative; all different if `strictly`."""
+    array = reals("times", value)
+    steps = np.diff(array) if array.ndim == 1 else array
+    if array.ndim != 1 or array[0] < 0 or (steps < 0).any() or (strictly and (steps == 0).any()):
+        how = "increasing" if strictly else "ascending"
+        raise _refuse("times", value, f"a vector of {how} numbers, the first not negative")
+    return array
+
+
+def generator(rng: object) -> np.random.Generator:
+    """The generator of an argument `rng`: itself, or a new one from a seed.
+
+    A seed is whatever `numpy.random.default_rng` takes, except None: nothing is random unless asked for.
+    """
+    if rng is None or isinstance(rng, (bool, np.bool_, str, bytes, float)):
+        raise _refuse("rng", rng, "a numpy.random.Generator, or a seed: an integer, not negative, for example")
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise _refuse(
+            "rng", rng, "a numpy.random.Generator, or a seed: an integer, not negative, for example"
+        ) from error
+
+
+def work(name: str, value: object, count: float, most: float) -> None:
+    """Refuse an argument that would cost more than `most` steps; `count` of them are needed."""
+    if not count <= most:
+        raise ValueError(f"{name} = {shown(value)} needs {count:.1e} steps; allowed: at most {most:.0e}")
