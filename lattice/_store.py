@@ -1,20 +1,19 @@
 """Finished replicas on a disk, and whose they are.
 
-A store belongs to a seed and a task: to what is compiled of the task and of every function and
-class that it reads, to the values of its arguments, defaults, closures and globals at the time of
-the call, and to the files of all modules of the project that these import, wherever the import
-stands.  What lies among the files of Python or of installed packages counts by its name alone,
-`lattice` by all of its files.  What cannot be told in this way, a lock or code that is found by
-`import_module` say, is refused by name; what a task reads from files, the environment or the clock
-is not seen.
+A store belongs to a seed and a task.  A task is a function at the top level of a file, with its
+arguments; it is known by the files of its module and of all that this imports, wherever the
+import stands, and by what these modules hold, at the time of the call, under the names that their functions
+read.  `lattice` counts by all of its files, Python and installed packages do not count.  What cannot be
+identified in this way is refused by name.
 """
 
 from __future__ import annotations
 
+import ast
 import contextlib
-import dis
 import functools
 import hashlib
+import inspect
 import io
 import itertools
 import json
@@ -25,18 +24,9 @@ import sysconfig
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
-from importlib.machinery import ModuleSpec
-from importlib.util import resolve_name
+from importlib.util import find_spec, resolve_name
 from pathlib import Path
-from types import (
-    CellType,
-    CodeType,
-    FunctionType,
-    MappingProxyType,
-    MethodType,
-    ModuleType,
-    SimpleNamespace,
-)
+from types import CodeType, FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -210,30 +200,9 @@ def _difference(key: str, stored: Any, now: Any) -> str:
 
 # The identity of a task
 
-
-# What things are made of; of compiled code all but the place where it stands
-PLACE = {"co_filename", "co_firstlineno", "co_linetable", "co_lnotab", "co_lines", "co_positions"}
-PLACE |= {"co_branches"}
-MADE_OF: dict[type, Iterable[str]] = {
-    CodeType: [name for name in dir(CodeType) if name.startswith("co_") and name not in PLACE],
-    CellType: ["cell_contents"],
-    FunctionType: ["__code__", "__defaults__", "__kwdefaults__", "__closure__", "__dict__"],
-    MethodType: ["__func__", "__self__"],
-    staticmethod: ["__func__"],
-    classmethod: ["__func__"],
-    property: ["fget", "fset", "fdel"],
-    functools.cached_property: ["func"],
-    type(functools.cache(repr)): ["__wrapped__"],
-}
-# What Python adds to a class, and where it stands
-ADDED = {"__dict__", "__weakref__", "__module__", "__doc__", "__annotations__", "__slotnames__", "_abc_impl"}
-ADDED |= {"__firstlineno__", "__static_attributes__", "__annotate_func__", "__annotations_cache__"}
-# What Python adds to a module
-OF_MODULES = {*vars(ModuleType("")), "__builtins__", "__file__", "__cached__", "__path__", "__annotations__"}
 LIBRARIES = (Path(sysconfig.get_path("stdlib")), Path(sysconfig.get_path("platstdlib")), PACKAGE)
-READ = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
-UNSEEN = {"__import__", "eval", "exec", "globals"}, {"import_module", "modules"}  # may lead anywhere
-COMPUTED = {"getattr", "vars", "__dict__", "attrgetter"}  # may lead to a name that is nowhere written
+UNSEEN = {"__import__", "import_module", "eval", "exec", "globals"}  # may lead to code that nothing names
+BODIES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 
 
 def made_by(task: Callable, seed: SeedSequence) -> dict[str, Any]:
@@ -242,19 +211,25 @@ def made_by(task: Callable, seed: SeedSequence) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If the task cannot be told from another one; names the part.
-    StoreError
-        If the files of `lattice` are no longer those that were imported.
+        If the task, or something that it may read, cannot be told from others; names it.
     """
-    if _lattice(PACKAGE) != LATTICE:
-        raise StoreError("the files of lattice have changed since it was imported; start Python again")
-    function = getattr(task, "func", task)  # of a functools.partial
-    _is_library.cache_clear()
+    function, arguments = task, ()
+    if isinstance(task, functools.partial):
+        function, arguments = task.func, (task.args, task.keywords)
+    home, name = sys.modules.get(_text(function, "__module__")), _text(function, "__qualname__")
+    if getattr(home, "__file__", None) is None or vars(home).get(name) is not function:
+        raise ValueError(
+            f"task = {shown(task)} cannot be told from others; allowed with a store: a function at the top "
+            "level of a file, or a functools.partial of it"
+        )
+    project = _Project(home)
     return {
         "format": 2,
-        "task": getattr(function, "__qualname__", type(function).__qualname__),
+        "task": f"{home.__name__}.{name}",
         "seed": [_plain(seed.entropy), list(seed.spawn_key), seed.pool_size],
-        "code": _Identity(task).parts,
+        "arguments": project.value("an argument of the task", arguments),
+        "values": project.values(),
+        "files": project.files,
         "lattice": LATTICE,
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",  # compiles differently
     }
@@ -267,208 +242,153 @@ def _plain(entropy: Any) -> Any:
     return entropy if isinstance(entropy, str) else [_plain(word) for word in entropy]
 
 
-def _spec(name: str) -> ModuleSpec | None:
-    """Where a module comes from; nothing is imported."""
-    if name in ("__main__", "__mp_main__"):  # a script or a notebook, whatever has started it
-        return None
-    if name in sys.modules:
-        return getattr(sys.modules[name], "__spec__", None)
-    path, above = None, name.rpartition(".")[0]
-    if above:
-        path = getattr(_spec(above), "submodule_search_locations", None)
-        if path is None:
-            return None
-    return next(filter(None, (finder.find_spec(name, path) for finder in sys.meta_path)), None)
+def _text(thing: Any, name: str) -> str:
+    value = getattr(thing, name, None)
+    return value if isinstance(value, str) else ""
 
 
 @functools.cache
-def _is_library(name: str) -> bool:
-    """Whether a module is Python's, an installed package's or `lattice`: known by where it lies."""
-    spec = _spec(name)
+def _is_library(root: str) -> bool:
+    """Whether a top-level module is Python's, an installed package or `lattice`: known by where it lies."""
+    spec = None if root in ("__main__", "__mp_main__") else find_spec(root)
     if spec is None:
-        return "." in name and _is_library(name.rpartition(".")[0])
-    place = Path(spec.origin or next(iter(spec.submodule_search_locations or ()), ""))
-    if spec.origin in ("built-in", "frozen") or {"site-packages", "dist-packages"} & set(place.parts):
-        return True
-    return any(place.is_relative_to(folder) for folder in LIBRARIES)
+        return False
+    places = [Path(spec.origin or ""), *map(Path, spec.submodule_search_locations or ())]
+    installed = any({"site-packages", "dist-packages"} & set(place.parts) for place in places)
+    return (
+        installed
+        or spec.origin in ("built-in", "frozen")
+        or any(place.is_relative_to(folder) for place in places for folder in LIBRARIES)
+    )
 
 
-def _module_of(thing: Any) -> str:
-    name = getattr(thing, "__module__", None)
-    return name if isinstance(name, str) else type(thing).__module__
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for const in code.co_consts:
+        if isinstance(const, CodeType):
+            yield from _codes(const)
 
 
-def _known_as(thing: Any) -> tuple[str, str] | None:
-    """The name that leads to a thing in a library, if one does."""
-    module = _module_of(thing)
-    if module not in sys.modules or not _is_library(module):
-        return None
-    space, name = vars(sys.modules[module]), getattr(thing, "__qualname__", None)
-    if not isinstance(name, str):  # an object, scipy.stats.norm for example
-        name = next((name for name, value in space.items() if value is thing), "")
-    first, *rest = name.split(".")
-    found = space.get(first)
-    for part in rest:
-        found = getattr(found, part, None)
-    return (module, name) if found is thing else None
+def _imports(tree: ast.Module, module: ModuleType) -> set[str]:
+    """All modules that import statements may mean, wherever they stand, with the packages around them."""
+    package = module.__name__ if hasattr(module, "__path__") else module.__name__.rpartition(".")[0]
+    names = [package]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            with contextlib.suppress(ImportError):  # beyond the package: it cannot be imported either
+                base = resolve_name("." * node.level + (node.module or ""), package)
+                names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    parts = [name.split(".") for name in names if name]
+    return {".".join(part[:stop]) for part in parts for stop in range(1, len(part) + 1)}
 
 
-def _scan(code: CodeType) -> tuple[set[str], set[str], list[tuple[str, tuple[str, ...], int]]]:
-    """The globals that code reads, all names and strings in it, and its imports (module, names, level)."""
-    reads: set[str] = set()
-    words: set[str] = set()
-    imports = []
-    codes = [code]
-    for inner in codes:  # grows by the functions defined inside
-        codes += [const for const in inner.co_consts if isinstance(const, CodeType)]
-        words |= {*inner.co_names, *(const for const in inner.co_consts if isinstance(const, str))}
-        steps = [step for step in dis.get_instructions(inner) if step.opname != "EXTENDED_ARG"]
-        reads |= {step.argval for step in steps if step.opname in READ}
-        for level, names, step in zip(steps, steps[1:], steps[2:], strict=False):
-            if step.opname == "IMPORT_NAME":
-                imports.append((step.argval, names.argval or (), level.argval))
-    return reads, words, imports
+class _Project:
+    """The modules that a module and all that it imports belong to, those of libraries left out.
+
+    Attributes
+    ----------
+    files : dict
+        Digest of the file of each module.
+    """
+
+    def __init__(self, home: ModuleType) -> None:
+        self.modules, self.files = [home], {}
+        self.words: set[str] = set()  # all names that functions and classes read
+        self.codes: dict[str, set[CodeType]] = {}
+        for module in self.modules:  # grows by what they import
+            for name in sorted(self._scan(module)):
+                with contextlib.suppress(ImportError):  # perhaps the task does without
+                    if not _is_library(name.partition(".")[0]):
+                        found = import_module(name)
+                        self.modules += [] if found in self.modules else [found]
+
+    def _scan(self, module: ModuleType) -> set[str]:
+        """Take in a file; the names of what it imports."""
+        if getattr(module, "__file__", None) is None:  # a folder
+            return set()
+        path = Path(module.__file__)
+        content = path.read_bytes()
+        self.files[module.__name__] = _digest(content)
+        if path.suffix != ".py":  # compiled
+            return set()
+        tree = ast.parse(content)
+        self.codes[module.__name__] = set(_codes(compile(content, path, "exec", dont_inherit=True)))
+        inside = {node for body in ast.walk(tree) if isinstance(body, BODIES) for node in ast.walk(body)}
+        reads = {_text(node, "id") or _text(node, "attr") for node in inside}
+        reads |= {node.name for node in ast.walk(tree) if isinstance(node, ast.alias)}  # and its other name
+        if unseen := UNSEEN & reads:
+            raise ValueError(
+                f"task may use {min(unseen)}, in {path}; allowed with a store: code that import statements "
+                "lead to"
+            )
+        self.words |= reads
+        return _imports(tree, module)
+
+    def values(self) -> dict[str, str]:
+        """Digests of what the modules hold under the names that are read."""
+        return {
+            f"{module.__name__}.{name}": self.value(f"{module.__name__}.{name}", vars(module)[name])
+            for module in self.modules
+            for name in sorted(self.words & vars(module).keys())
+            if not name.startswith("__")
+        }
+
+    def value(self, title: str, value: Any) -> str:
+        """The digest of a value."""
+        try:
+            return _Writer.digest(value, self.codes)
+        except Exception as error:  # pickling runs code of others
+            raise ValueError(
+                f"task cannot be told from others, by {title} = {shown(value)}: {error}; allowed with a "
+                "store: functions and classes at the top level of a file, and data that can be pickled"
+            ) from error
 
 
 class _Writer(pickle.Pickler):
     """Writes a value, the same in every process; nobody reads it back."""
 
-    def __init__(self, write: Callable, meet: Callable, seen: dict[int, tuple[int, Any]]) -> None:
+    def __init__(self, write: Callable, codes: dict[str, set[CodeType]]) -> None:
         super().__init__(SimpleNamespace(write=write), protocol=4)
         self.fast = True  # no memo: equal data give equal bytes, whether they are one object or two
-        self.meet, self.seen = meet, seen
+        self.codes = codes
+        self.classes: set[type] = set()  # on the way here
+
+    @classmethod
+    def digest(cls, thing: Any, codes: dict[str, set[CodeType]]) -> str:
+        content = hashlib.sha256()
+        cls(content.update, codes).dump(thing)
+        return content.hexdigest()[:16]
 
     def persistent_id(self, thing: Any) -> Any:
         if isinstance(thing, (set, frozenset)):  # its order is another in the next process
-            return sorted(self.digest(member, self.meet, self.seen.copy()) for member in thing)
+            return sorted(self.digest(member, self.codes) for member in thing)
         return None
 
     def reducer_override(self, thing: Any) -> Any:
         if thing is repr:  # stands for whatever would put the parts together
             return NotImplemented
-        if name := _known_as(thing):
-            return repr, name
-        self.meet(thing)
         if isinstance(thing, ModuleType):
             return repr, (thing.__name__,)
-        if isinstance(thing, MappingProxyType):
-            return repr, (dict(thing),)
-        names = next((MADE_OF[kind] for kind in type(thing).__mro__ if kind in MADE_OF), None)
-        if names is None and hasattr(thing, "targetoptions") and hasattr(thing, "__wrapped__"):
-            names = ["__wrapped__", "targetoptions"]  # compiled by numba
-        if names is None and not isinstance(thing, type):
-            return NotImplemented
-        if id(thing) in self.seen:  # in a circle, perhaps
-            return repr, (self.seen[id(thing)][0],)
-        self.seen[id(thing)] = len(self.seen), thing
-        if isinstance(thing, type):
-            held = [(name, value) for name, value in sorted(vars(thing).items()) if name not in ADDED]
-            return repr, (thing.__qualname__, type(thing), thing.__bases__, held)
-        return repr, tuple(getattr(thing, name) for name in names)
+        bare = inspect.unwrap(thing) if hasattr(thing, "__wrapped__") else thing  # compiled, or cached
+        if isinstance(bare, FunctionType):
+            self._as_in_its_file(bare)
+            if bare is thing and "<" in bare.__qualname__:
+                return NotImplemented  # pickle refuses it
+            return repr, (bare.__module__, bare.__qualname__, bare.__defaults__, bare.__kwdefaults__)
+        if isinstance(thing, type) and thing.__module__ in self.codes and thing not in self.classes:
+            self.classes.add(thing)
+            held = [
+                pair for pair in sorted(vars(thing).items()) if pair[0][:2] != "__" and pair[0] != "_abc_impl"
+            ]
+            data = [
+                pair for pair in held if isinstance(pair[1], FunctionType) or not hasattr(pair[1], "__get__")
+            ]
+            return repr, (thing.__module__, thing.__qualname__, thing.__bases__, data)
+        return NotImplemented
 
-    @classmethod
-    def digest(cls, thing: Any, meet: Callable, seen: dict[int, tuple[int, Any]]) -> str:
-        content = hashlib.sha256()
-        cls(content.update, meet, seen).dump(thing)
-        return content.hexdigest()[:16]
-
-
-class _Identity:
-    """The digests of all that a task is made of, by name."""
-
-    def __init__(self, task: Callable) -> None:
-        self.parts: dict[str, str] = {}
-        self.waiting: list[tuple[str, Any]] = [("task", task)]
-        self.met: set[tuple[int, str]] = set()  # names by namespace
-        self.modules: dict[str, ModuleType] = {}  # of the project, that the code met has at hand
-        self.words: set[str] = set()  # all names and strings in the code met
-        while self.waiting:
-            name, value = self.waiting.pop()
-            try:
-                digest = _Writer.digest(value, self.meet, {})
-            except Exception as error:  # pickling runs code of others
-                raise ValueError(
-                    f"task = {shown(task)} cannot be told from others, by {name} = {shown(value)}: {error}; "
-                    "allowed with a store: functions and classes, and data that can be pickled"
-                ) from error
-            # two namespaces without a name may hold the same names
-            self.parts[name] = _digest((self.parts.get(name, "") + digest).encode())
-            if not self.waiting:
-                self._look_into_modules()
-
-    def meet(self, thing: Any) -> None:
-        """Follow what a value leads to."""
-        if isinstance(thing, ModuleType):
-            self._module(thing)
-        elif isinstance(thing, FunctionType):
-            self._function(thing)
-        else:
-            self._file(_module_of(thing))
-
-    def _function(self, function: FunctionType) -> None:
-        space = function.__globals__
-        name = str(space.get("__name__"))
-        if _is_library(name):  # a wrapper: what it holds is data, what it reads is the library's
-            return
-        reads, words, imports = _scan(function.__code__)
-        if unseen := reads & UNSEEN[0] | words & UNSEEN[1]:
-            raise ValueError(f"{function.__qualname__} uses {min(unseen)}")
-        self.words |= words
-        imported = name != "__main__" and getattr(sys.modules.get(name), "__dict__", None) is space
-        if imported:  # a script or a notebook may change where the task does not look
-            self._file(name)
-        self._read(space, reads & space.keys(), f"{name}." if imported else "")
-        for name in self._files(imports, space.get("__package__")):
-            with contextlib.suppress(ImportError):  # perhaps the task does without
-                self._module(import_module(name))
-
-    def _module(self, module: ModuleType) -> None:
-        name = module.__name__
-        if name not in self.modules and not _is_library(name):
-            self.modules[name] = module
-            self._file(name)
-            if "." in name:
-                self._module(sys.modules[name.rpartition(".")[0]])
-
-    def _look_into_modules(self) -> None:
-        """Of modules, the values of all names that any code may mean."""
-        for title, module in sorted(self.modules.items()):
-            names = self.words & vars(module).keys()
-            if COMPUTED & self.words:
-                code = FunctionType | type | ModuleType
-                names |= {name for name, value in vars(module).items() if not isinstance(value, code)}
-            self._read(vars(module), names, f"{title}.")
-
-    def _read(self, space: dict[str, Any], names: Iterable[str], title: str) -> None:
-        for name in sorted(names):
-            if (id(space), name) not in self.met and name not in OF_MODULES:
-                self.met.add((id(space), name))
-                self.waiting.append((title + name, space[name]))
-
-    def _file(self, name: str) -> None:
-        """The file of a module of the project, and those of all that it imports."""
-        label, spec = f"file of {name}", _spec(name)
-        if label in self.parts or spec is None or _is_library(name):
-            return
-        above = name.rpartition(".")[0]
-        path = Path(spec.origin or "")
-        if path.is_file():
-            content = path.read_bytes()
-            self.parts[label] = _digest(content)
-            if path.suffix == ".py":
-                imports = _scan(compile(content, path, "exec", dont_inherit=True))[2]
-                self._files(imports, above if spec.submodule_search_locations is None else name)
-        if above:
-            self._file(above)
-
-    def _files(self, imports: list[tuple[str, tuple[str, ...], int]], package: str | None) -> list[str]:
-        """The files that import statements lead to, and the modules of the project among what they name."""
-        found = []
-        for module, names, level in imports:
-            with contextlib.suppress(ImportError):  # beyond the package: it cannot be imported either
-                base = resolve_name("." * level + module, package)
-                inner = [base, *(f"{base}.{name}" for name in names)]
-                found += [name for name in inner if not _is_library(name) and _spec(name)]
-        for name in found:
-            self._file(name)
-        return found
+    def _as_in_its_file(self, function: FunctionType) -> None:
+        known = self.codes.get(function.__module__)
+        if known is not None and function.__code__ not in known:
+            raise ValueError(f"{function.__qualname__} is not what its file says now; start Python again")

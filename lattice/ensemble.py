@@ -157,15 +157,13 @@ def ensemble(
     an exception leaves.  A kill loses what arrived since the last file; a `map`
     that returns only when all is done (``multiprocessing.Pool.map``) stores nothing before.
 
-    A store belongs to its seed and its task: what is compiled of the task and of every function
-    and class that it reads, the values of its arguments, defaults, closures and globals
-    at the time of the call, and the files of all modules of the project that these import,
-    wherever the import stands.  What lies among the files of Python or of installed packages
-    counts by its name alone, `lattice` by all of its files: new versions of other packages
-    are not other code.  What cannot be told in this way is refused and named: a
-    lock, an open file, code that uses ``import_module``, ``eval``, ``exec`` or ``globals``.
-    What a task reads from files, the environment or the clock is not seen, nor that
-    a cluster was started with older files than yours.
+    A store belongs to its seed and its task: a function at the top level of a file, or a
+    ``functools.partial`` of it.  It is known by its arguments, by the files of its module and of all
+    modules of the project that these import, wherever the import stands, and by what they hold at
+    the time of the call under the names that their functions read.  `lattice` counts by
+    all of its files; new versions of other packages are not other code.  What cannot be identified is
+    refused and named: a lambda, a lock, code that uses ``import_module`` or ``eval``.  What a task reads
+    from the disk, the environment or the clock is not seen, nor what a decorator keeps to itself.
 
     Examples
     --------
