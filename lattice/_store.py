@@ -212,7 +212,11 @@ def made_by(task: Callable, seed: SeedSequence) -> dict[str, Any]:
     ------
     ValueError
         If the task, or something that it may read, cannot be told from others; names it.
+    StoreError
+        If the files of `lattice` are no longer those that were imported.
     """
+    if _lattice(PACKAGE) != LATTICE:
+        raise StoreError("the files of lattice have changed since it was imported; start Python again")
     function, arguments = task, ()
     if isinstance(task, functools.partial):
         function, arguments = task.func, (task.args, task.keywords)

@@ -14,28 +14,13 @@ import numpy as np
 import pytest
 
 from lattice.ensemble import ReplicaError, StoreError, ensemble
+from tests.tasks import fails_at_seven, index_of, walk
 
 module = importlib.import_module("lattice.ensemble")  # lattice.ensemble itself is the function
 # workers are copies of one fresh process that has the imports behind it
 FRESH = multiprocessing.get_context("forkserver")
 FRESH.set_forkserver_preload(["pytest", "lattice.ensemble", "distributed"])
 SIZE = 24
-
-
-def walk(rng):
-    """A replica with a vector and a number."""
-    steps = rng.normal(size=5)
-    return {"path": np.cumsum(steps), "end": steps.sum()}
-
-
-def index_of(rng):
-    return rng.bit_generator.seed_seq.spawn_key[-1]
-
-
-def fails_at_seven(rng):
-    if index_of(rng) == 7:
-        raise ArithmeticError("no such state")
-    return rng.normal(size=2)
 
 
 @pytest.fixture(scope="module")

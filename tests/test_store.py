@@ -20,19 +20,13 @@ import pytest
 
 from lattice import _store
 from lattice.ensemble import StoreError, ensemble
-from tests.test_ensemble import SIZE, fails_at_seven, index_of, same_bits, walk
+from tests.tasks import fails_at_seven, logged, paged, silent, walk
+from tests.test_ensemble import SIZE, same_bits
 
 module = importlib.import_module("lattice.ensemble")  # lattice.ensemble itself is the function
 # children are copies of one fresh process that has the imports behind it
 FRESH = multiprocessing.get_context("forkserver")
 FRESH.set_forkserver_preload(["pytest", "lattice.ensemble", "distributed"])
-
-
-def logged(rng, log):
-    """A replica that leaves its number in a file."""
-    with open(log, "a") as file:
-        file.write(f"{index_of(rng)}\n")
-    return rng.normal(size=3)
 
 
 def log_of(path):
@@ -55,12 +49,6 @@ def every_replica(monkeypatch):
 
 
 # Killed and started again
-
-
-def paged(rng):
-    # a page per replica: the pipe is soon full, and who writes waits for the reader
-    os.write(1, b"%4095d\n" % index_of(rng))
-    return {"x": rng.normal(size=3), "n": rng.integers(9)}
 
 
 def die():
@@ -121,10 +109,6 @@ def child(tmp_path):
             process.join()
 
     return start
-
-
-def silent(rng):
-    return {"x": rng.normal(size=3), "n": rng.integers(9)}
 
 
 def test_killed_while_it_writes_and_started_again(child, tmp_path):
@@ -297,14 +281,16 @@ def test_a_store_of_another_seed_is_refused(tmp_path):
 
 def test_a_store_of_another_task_or_python_is_refused(tmp_path):
     ensemble(walk, 3, seed=11, store=tmp_path)
-    refuses(fails_at_seven, tmp_path, "code .of 'task, .*., task .stored: 'walk', now: 'fails_at_seven'.")
+    refuses(fails_at_seven, tmp_path, r"task \(stored: 'tests.tasks.walk', now: 'tests.tasks.fails_at")
+        fails_at_seven, tmp_path, r"task \(stored: 'tests.tasks.walk', now: 'tests.tasks.fails_at_seven'\)"
+    )
     record = json.loads((tmp_path / "ensemble.json").read_text())
     (tmp_path / "ensemble.json").write_text(json.dumps(record | {"python": "2.7"}))
     refuses(walk, tmp_path, "python .stored: '2.7', now: '3")
     (tmp_path / "ensemble.json").write_text(json.dumps(record | {"more": 1}))
     refuses(walk, tmp_path, "more .stored: 1, now: None")
-    (tmp_path / "ensemble.json").write_text(json.dumps(record | {"code": "1"}))
-    refuses(walk, tmp_path, "code .stored: '1'")
+    (tmp_path / "ensemble.json").write_text(json.dumps(record | {"files": "1"}))
+    refuses(walk, tmp_path, "files .stored: '1'")
 
 
 @pytest.mark.parametrize("digit", [0, 1])
