@@ -282,8 +282,6 @@ def test_a_store_of_another_seed_is_refused(tmp_path):
 def test_a_store_of_another_task_or_python_is_refused(tmp_path):
     ensemble(walk, 3, seed=11, store=tmp_path)
     refuses(fails_at_seven, tmp_path, r"task \(stored: 'tests.tasks.walk', now: 'tests.tasks.fails_at")
-        fails_at_seven, tmp_path, r"task \(stored: 'tests.tasks.walk', now: 'tests.tasks.fails_at_seven'\)"
-    )
     record = json.loads((tmp_path / "ensemble.json").read_text())
     (tmp_path / "ensemble.json").write_text(json.dumps(record | {"python": "2.7"}))
     refuses(walk, tmp_path, "python .stored: '2.7', now: '3")
