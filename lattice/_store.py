@@ -230,7 +230,7 @@ def made_by(task: Callable, seed: SeedSequence) -> dict[str, Any]:
     return {
         "format": 2,
         "task": f"{home.__name__}.{name}",
-        "seed": [_plain(seed.entropy), list(seed.spawn_key), seed.pool_size],
+        "seed": [_plain(seed.entropy), _plain(seed.spawn_key), int(seed.pool_size)],
         "arguments": project.value("an argument of the task", arguments),
         "values": project.values(),
         "files": project.files,

@@ -163,7 +163,8 @@ def ensemble(
     the time of the call under the names that their functions read.  `lattice` counts by
     all of its files; new versions of other packages are not other code.  What cannot be identified is
     refused and named: a lambda, a lock, code that uses ``import_module`` or ``eval``.  What a task reads
-    from the disk, the environment or the clock is not seen, nor what a decorator keeps to itself.
+    from the disk, the environment or the clock is not seen, nor what it finds under a computed name, nor
+    what a decorator keeps to itself.
 
     Examples
     --------
