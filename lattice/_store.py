@@ -232,8 +232,9 @@ ADDED |= {"__firstlineno__", "__static_attributes__", "__annotate_func__", "__an
 OF_MODULES = {*vars(ModuleType("")), "__builtins__", "__file__", "__cached__", "__path__", "__annotations__"}
 LIBRARIES = (Path(sysconfig.get_path("stdlib")), Path(sysconfig.get_path("platstdlib")), PACKAGE)
 READ = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
-UNSEEN = {"__import__", "eval", "exec", "globals"}, {"import_module", "modules"}  # may lead anywhere
-COMPUTED = {"getattr", "vars", "__dict__", "attrgetter"}  # may lead to a name that is nowhere written
+ANYWHERE = {"__import__", "eval", "exec", "globals"}  # is where these globals may lead,
+MODULES = {"import_module", "modules"}  # and these of importlib and sys;
+ANYTHING = {"__dict__", "attrgetter", "getattr", "vars"}  # these, to what is nowhere named
 
 
 def made_by(task: Callable, seed: SeedSequence) -> dict[str, Any]:
@@ -253,7 +254,7 @@ def made_by(task: Callable, seed: SeedSequence) -> dict[str, Any]:
     return {
         "format": 2,
         "task": getattr(function, "__qualname__", type(function).__qualname__),
-        "seed": [_plain(seed.entropy), list(seed.spawn_key), seed.pool_size],
+        "seed": [_plain(seed.entropy), _plain(seed.spawn_key), int(seed.pool_size)],
         "code": _Identity(task).parts,
         "lattice": LATTICE,
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",  # compiles differently
@@ -411,7 +412,7 @@ class _Identity:
         if _is_library(name):  # a wrapper: what it holds is data, what it reads is the library's
             return
         reads, words, imports = _scan(function.__code__)
-        if unseen := reads & UNSEEN[0] | words & UNSEEN[1]:
+        if unseen := reads & ANYWHERE | words & MODULES:
             raise ValueError(f"{function.__qualname__} uses {min(unseen)}")
         self.words |= words
         imported = name != "__main__" and getattr(sys.modules.get(name), "__dict__", None) is space
@@ -427,14 +428,14 @@ class _Identity:
         if name not in self.modules and not _is_library(name):
             self.modules[name] = module
             self._file(name)
-            if "." in name:
-                self._module(sys.modules[name.rpartition(".")[0]])
+            if (above := name.rpartition(".")[0]) in sys.modules:
+                self._module(sys.modules[above])
 
     def _look_into_modules(self) -> None:
         """Of modules, the values of all names that any code may mean."""
         for title, module in sorted(self.modules.items()):
             names = self.words & vars(module).keys()
-            if COMPUTED & self.words:
+            if ANYTHING & self.words:
                 code = FunctionType | type | ModuleType
                 names |= {name for name, value in vars(module).items() if not isinstance(value, code)}
             self._read(vars(module), names, f"{title}.")

@@ -17,6 +17,13 @@ from lattice import _store
 from lattice.ensemble import StoreError, ensemble
 from lattice.model import Bond, Chain, energy
 
+
+@pytest.fixture(autouse=True)
+def no_fsync(monkeypatch):
+    """Nothing is killed here."""
+    monkeypatch.setattr(os, "fsync", lambda file: None)
+
+
 ROOT = str(Path(_store.__file__).parents[1])
 
 

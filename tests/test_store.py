@@ -316,6 +316,9 @@ def test_every_digit_of_a_seed_counts(tmp_path, digit):
         assert same_bits(ensemble(walk, 2, seed=seed, store=tmp_path / str(number)), store[number])
         other = [word ^ (word > 1) for word in seed]
         refuses(walk, tmp_path / str(number), "seed", seed=other)
+    child = np.random.SeedSequence(np.array([3, 1]), spawn_key=(np.int64(2),))
+    ensemble(walk, 2, seed=child, store=tmp_path / "child")
+    refuses(walk, tmp_path / "child", "seed", seed=np.random.SeedSequence([3, 1], spawn_key=(3,)))
 
 
 def test_a_changed_line_of_lattice_is_other_code(tmp_path, monkeypatch):
