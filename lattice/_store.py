@@ -232,9 +232,11 @@ ADDED |= {"__firstlineno__", "__static_attributes__", "__annotate_func__", "__an
 OF_MODULES = {*vars(ModuleType("")), "__builtins__", "__file__", "__cached__", "__path__", "__annotations__"}
 LIBRARIES = (Path(sysconfig.get_path("stdlib")), Path(sysconfig.get_path("platstdlib")), PACKAGE)
 READ = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
-ANYWHERE = {"__import__", "eval", "exec", "globals"}  # is where these globals may lead,
-MODULES = {"import_module", "modules"}  # and these of importlib and sys;
-ANYTHING = {"__dict__", "attrgetter", "getattr", "vars"}  # these, to what is nowhere named
+# Code may lead where nobody sees: by these globals, by these names,
+ANYWHERE = {"__import__", "eval", "exec", "globals"}
+MODULES = {"import_module", "modules", "run_module", "run_path", "__globals__", "f_globals"}
+# and by these to any data of the modules that it has at hand
+ANYTHING = {"__dict__", "__getattribute__", "attrgetter", "getattr", "getmembers", "vars"}
 
 
 def made_by(task: Callable, seed: SeedSequence) -> dict[str, Any]:

@@ -555,10 +555,13 @@ def test_what_cannot_be_told_needs_no_store(tmp_path):
         "exec('f()')",
         "globals()['f']()",
         "sys.modules['helpers'].f()",
+        "runpy.run_path('helpers.py')['f']()",
+        "task.__globals__['f']()",
+        "sys._getframe().f_globals['f']()",
     ],
 )
 def test_code_that_may_lead_anywhere_is_refused(tmp_path, line):
-    imports = "import importlib, sys\nfrom importlib import import_module\n"
+    imports = "import importlib, runpy, sys\nfrom importlib import import_module\n"
     task = task_from(f"{imports}def task(rng):\n    return [{line} for i in range(2)]")
     with pytest.raises(ValueError, match=r"^task = .*: task uses \w+; allowed with a store"):
         ensemble(task, 2, seed=1, store=tmp_path / "store")

@@ -190,6 +190,14 @@ def test_a_larger_ensemble_continues_a_smaller_one(tmp_path):
     assert same_bits(ensemble(task, 4, seed=3, store=tmp_path / "store"), small[:4])
 
 
+def test_every_file_is_read_once(tmp_path, every_replica, monkeypatch):
+    ensemble(walk, 5, seed=11, store=tmp_path)
+    read, paths = Path.read_bytes, []
+    monkeypatch.setattr(Path, "read_bytes", lambda path: paths.append(path) or read(path))
+    ensemble(walk, 6, seed=11, store=tmp_path)
+    assert sorted(path for path in paths if path.suffix == ".npz") == sorted(tmp_path.glob("[0-4]-*.npz"))
+
+
 def test_long_runs_write_few_files(tmp_path, monkeypatch):
     ticks = iter(np.arange(0, 100, 0.25))
     monkeypatch.setattr(module.time, "monotonic", lambda: next(ticks))
