@@ -277,6 +277,12 @@ def test_what_the_task_does_not_read_may_change(project, tmp_path):
     ensemble(task, 2, seed=11, store=tmp_path / "store")
     sys.modules["project"].plot["colour"] = "red"
     accepts(task, tmp_path / "store")
+    task = task_from("import deepest_of_all as d\ndef task(rng): return d.CONSTANT")
+    ensemble(task, 2, seed=11, store=tmp_path / "cell")
+    sys.modules["deepest_of_all"].lock = threading.Lock()
+    accepts(task, tmp_path / "cell")
+    sys.modules["deepest_of_all"].CONSTANT = 4.0
+    refuses(task, tmp_path / "cell", "deepest_of_all.CONSTANT")
 
 
 # The cells of a notebook, or what is typed at a prompt
@@ -451,6 +457,14 @@ def test_all_of_what_is_compiled_counts(tmp_path, one, other):
     refuses(tasks[2], tmp_path, "f")
 
 
+def test_what_python_notes_on_a_class_does_not_count(tmp_path):
+    task = task_from("import abc\nclass f(abc.ABC): pass\ndef task(rng): return f and 1.0")
+    ensemble(task, 2, seed=11, store=tmp_path)
+    task.__globals__["f"]().__reduce_ex__(4)
+    isinstance(task, task.__globals__["f"])
+    accepts(task, tmp_path)
+
+
 def test_arguments_closures_and_methods_are_compared_by_value(tmp_path):
     def make(scale):
         return lambda rng: scale * rng.normal()
@@ -510,8 +524,10 @@ def test_a_script_is_the_same_in_every_process(tmp_path, monkeypatch):
 import sys
 from helpers import WEIGHT
 from lattice.ensemble import ensemble
+class Law:
+    x = 1.0
 def task(rng):
-    return WEIGHT * rng.normal() * len({"one", "two", ("three", frozenset({"four", "five"}))})
+    return WEIGHT * Law.x * rng.normal() * len({"one", "two", ("three", frozenset({"four", "five"}))})
 if __name__ == "__main__":
     results = ensemble(task, 2, seed=11, store=sys.argv[1])
     plot = "blue"

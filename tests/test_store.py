@@ -11,6 +11,7 @@ import os
 import resource
 import shutil
 import signal
+import stat
 import tempfile
 import threading
 from pathlib import Path
@@ -170,13 +171,56 @@ def test_killed_from_outside_and_started_again(child, tmp_path):
         assert same_bits(dict(result), ensemble(silent, size, seed=2))
 
 
+@pytest.mark.parametrize("step", [1, 3, 7])
+def test_what_has_arrived_out_of_order_is_stored_and_nothing_else(tmp_path, reference, step):
+    order = [index * 7 % SIZE for index in range(SIZE)][::step]
+    assert order != sorted(order)
+
+    def breaks_off(function, indices):
+        yield from map(function, order)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ensemble(walk, SIZE, seed=11, store=tmp_path, map=breaks_off)
+    runs = [range(*map(int, path.name.split("-")[:2])) for path in tmp_path.glob("*.npz")]
+    assert sorted(index for run in runs for index in run) == sorted(order)
+    assert not {run.stop for run in runs} & {
+        run.start for run in runs
+    }  # one file for all that are side by side
+    log = []
+    again = ensemble(
+        walk, SIZE, seed=11, store=tmp_path, map=lambda f, left: log.extend(left) or map(f, left)
+    )
+    assert sorted(log) == sorted(set(range(SIZE)) - set(order))
+    assert same_bits(again, reference)
+
+
+def test_all_is_on_the_disk_before_it_is_visible(tmp_path, monkeypatch):
+    steps, fsync, replace = [], os.fsync, os.replace
+
+    def synced(file):
+        place = os.fstat(file)
+        steps.append("folder" if stat.S_ISDIR(place.st_mode) else place.st_size)
+        fsync(file)
+
+    def replaced(source, target):
+        steps.append(target)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    ensemble(walk, 3, seed=11, store=tmp_path)
+    files = [tmp_path / "ensemble.json", *tmp_path.glob("*.npz")]
+    assert steps == [step for path in files for step in (path.stat().st_size, path, "folder")]
+
+
 # The store
 
 
 def test_a_finished_store_runs_nothing(tmp_path):
     task = functools.partial(logged, log=tmp_path / "log")
-    first = ensemble(task, 6, seed=3, store=tmp_path / "store")
-    assert same_bits(ensemble(task, 6, seed=3, store=tmp_path / "store"), first)
+    first = ensemble(task, 6, seed=3, store=tmp_path / "new" / "store")
+    assert same_bits(ensemble(task, 6, seed=3, store=tmp_path / "new" / "store"), first)
     assert log_of(tmp_path / "log") == list(range(6))
 
 
@@ -431,6 +475,7 @@ def test_a_refused_run_leaves_nothing_locked(tmp_path):
     with pytest.raises(ValueError, match="left out"):
         ensemble(walk, 100, seed=11, store=tmp_path, map=lambda function, indices: [])
     assert not _store.HELD
+    assert not (tmp_path / _store.TEMPORARY).exists()
     ensemble(walk, 100, seed=11, store=tmp_path)
 
 
