@@ -171,7 +171,7 @@ def test_killed_from_outside_and_started_again(child, tmp_path):
         assert same_bits(dict(result), ensemble(silent, size, seed=2))
 
 
-@pytest.mark.parametrize("step", [1, 3, 7])
+@pytest.mark.parametrize("step", [1, 3, 5])
 def test_what_has_arrived_out_of_order_is_stored_and_nothing_else(tmp_path, reference, step):
     order = [index * 7 % SIZE for index in range(SIZE)][::step]
     assert order != sorted(order)
