@@ -288,12 +288,11 @@ def _spec(name: str) -> ModuleSpec | None:
 def _is_library(name: str) -> bool:
     """Whether a module is Python's, an installed package's or `lattice`: known by where it lies."""
     spec = _spec(name)
-    if spec is None:
-        return "." in name and _is_library(name.rpartition(".")[0])
+    if spec is None or spec.origin in ("built-in", "frozen"):
+        return spec is not None
     place = Path(spec.origin or next(iter(spec.submodule_search_locations or ()), ""))
-    if spec.origin in ("built-in", "frozen") or {"site-packages", "dist-packages"} & set(place.parts):
-        return True
-    return any(place.is_relative_to(folder) for folder in LIBRARIES)
+    installed = {"site-packages", "dist-packages"} & set(place.parts)
+    return bool(installed) or any(place.is_relative_to(folder) for folder in LIBRARIES)
 
 
 def _module_of(thing: Any) -> str:
