@@ -227,7 +227,10 @@ def _fill(results: _Results, arriving: Iterable, kept: Store | None) -> None:
 
 def _arriving(map: Callable, replica: _Replica, missing: list[int]) -> Iterator[tuple[int, dict]]:
     """What a map gives, futures waited for; to close this drops what has not started."""
-    results = map(replica, missing)
+    try:
+        results = map(replica, missing)
+    except TypeError as error:
+        raise ValueError(f"map = {map!r}: {error}; allowed: a callable like the builtin map") from error
     if not isinstance(results, Iterable):
         raise ValueError(f"map = {map!r} returned {shown(results)}; allowed: one result for each replica")
     if isinstance(results, list):  # a cluster keeps, and works for, what is still referred to
@@ -242,18 +245,21 @@ def _arriving(map: Callable, replica: _Replica, missing: list[int]) -> Iterator[
 
 
 def _folder(store: str | os.PathLike) -> Path:
-    allowed = "a folder, or a path where one can be made"
-    name = os.fspath(instance("store", store, (str, os.PathLike), allowed))
-    if not isinstance(name, str) or not name or "\0" in name:
-        raise ValueError(f"store = {shown(store)}; allowed: {allowed}")
-    if os.path.exists(name) and not os.path.isdir(name):
-        raise ValueError(f"store = {shown(store)} is no folder; allowed: {allowed}")
+    try:
+        name = os.fspath(store)
+        fits = isinstance(name, str) and name != "" and b"\0" not in os.fsencode(name)
+    except Exception:  # it is no path, or of letters that no path can have
+        fits = False
+    if not fits or (os.path.exists(name) and not os.path.isdir(name)):
+        raise ValueError(f"store = {shown(store)}; allowed: a folder, or a path where one can be made")
     return Path(name)
 
 
 def _unspawned(seed: int | Sequence[int] | SeedSequence) -> SeedSequence:
     if not isinstance(seed, SeedSequence):
-        several = isinstance(seed, (list, tuple, np.ndarray)) and len(seed) > 0
+        several = (
+            isinstance(seed, (list, tuple, np.ndarray)) and getattr(seed, "ndim", 1) == 1 and len(seed) > 0
+        )
         try:
             words = [integer("seed", word, least=0) for word in (seed if several else [seed])]
         except ValueError as error:

@@ -11,6 +11,7 @@ import os
 import resource
 import shutil
 import signal
+import stat
 import tempfile
 import threading
 from pathlib import Path
@@ -154,13 +155,56 @@ def test_killed_from_outside_and_started_again(child, tmp_path):
         assert same_bits(dict(result), ensemble(silent, size, seed=2))
 
 
+@pytest.mark.parametrize("step", [1, 3, 5])
+def test_what_has_arrived_out_of_order_is_stored_and_nothing_else(tmp_path, reference, step):
+    order = [index * 7 % SIZE for index in range(SIZE)][::step]
+    assert order != sorted(order)
+
+    def breaks_off(function, indices):
+        yield from map(function, order)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ensemble(walk, SIZE, seed=11, store=tmp_path, map=breaks_off)
+    runs = [range(*map(int, path.name.split("-")[:2])) for path in tmp_path.glob("*.npz")]
+    assert sorted(index for run in runs for index in run) == sorted(order)
+    assert not {run.stop for run in runs} & {
+        run.start for run in runs
+    }  # one file for all that are side by side
+    log = []
+    again = ensemble(
+        walk, SIZE, seed=11, store=tmp_path, map=lambda f, left: log.extend(left) or map(f, left)
+    )
+    assert sorted(log) == sorted(set(range(SIZE)) - set(order))
+    assert same_bits(again, reference)
+
+
+def test_all_is_on_the_disk_before_it_is_visible(tmp_path, monkeypatch):
+    steps, fsync, replace = [], os.fsync, os.replace
+
+    def synced(file):
+        place = os.fstat(file)
+        steps.append("folder" if stat.S_ISDIR(place.st_mode) else place.st_size)
+        fsync(file)
+
+    def replaced(source, target):
+        steps.append(target)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    ensemble(walk, 3, seed=11, store=tmp_path)
+    files = [tmp_path / "ensemble.json", *tmp_path.glob("*.npz")]
+    assert steps == [step for path in files for step in (path.stat().st_size, path, "folder")]
+
+
 # The store
 
 
 def test_a_finished_store_runs_nothing(tmp_path):
     task = functools.partial(logged, log=tmp_path / "log")
-    first = ensemble(task, 6, seed=3, store=tmp_path / "store")
-    assert same_bits(ensemble(task, 6, seed=3, store=tmp_path / "store"), first)
+    first = ensemble(task, 6, seed=3, store=tmp_path / "new" / "store")
+    assert same_bits(ensemble(task, 6, seed=3, store=tmp_path / "new" / "store"), first)
     assert log_of(tmp_path / "log") == list(range(6))
 
 
@@ -172,6 +216,14 @@ def test_a_larger_ensemble_continues_a_smaller_one(tmp_path):
     assert same_bits(large[:6], small)
     assert same_bits(large, ensemble(task, 10, seed=3))
     assert same_bits(ensemble(task, 4, seed=3, store=tmp_path / "store"), small[:4])
+
+
+def test_every_file_is_read_once(tmp_path, every_replica, monkeypatch):
+    ensemble(walk, 5, seed=11, store=tmp_path)
+    read, paths = Path.read_bytes, []
+    monkeypatch.setattr(Path, "read_bytes", lambda path: paths.append(path) or read(path))
+    ensemble(walk, 6, seed=11, store=tmp_path)
+    assert sorted(path for path in paths if path.suffix == ".npz") == sorted(tmp_path.glob("[0-4]-*.npz"))
 
 
 def test_long_runs_write_few_files(tmp_path, monkeypatch):
@@ -257,6 +309,16 @@ def test_a_lost_record_is_missed(tmp_path):
         ensemble(walk, 3, seed=11, store=tmp_path)
 
 
+def test_a_store_whose_first_run_was_killed_at_once_is_as_good_as_new(tmp_path):
+    (tmp_path / "lock").touch()
+    (tmp_path / "unfinished.tmp").write_text("{half a record")
+    ensemble(walk, 3, seed=11, store=tmp_path)
+    (tmp_path / "unfinished.tmp").write_text("half a file")
+    ensemble(walk, 4, seed=11, store=tmp_path)
+    assert len(list(tmp_path.glob("*.npz"))) == 2
+    assert not (tmp_path / "unfinished.tmp").exists()
+
+
 def test_a_folder_with_other_things_is_left_alone(tmp_path):
     (tmp_path / "thesis.tmp").write_text("years of work")
     with pytest.raises(StoreError, match=r"not a store: it holds thesis\.tmp"):
@@ -300,6 +362,9 @@ def test_every_digit_of_a_seed_counts(tmp_path, digit):
         assert same_bits(ensemble(walk, 2, seed=seed, store=tmp_path / str(number)), store[number])
         other = [word ^ (word > 1) for word in seed]
         refuses(walk, tmp_path / str(number), "seed", seed=other)
+    child = np.random.SeedSequence(np.array([3, 1]), spawn_key=(np.int64(2),))
+    ensemble(walk, 2, seed=child, store=tmp_path / "child")
+    refuses(walk, tmp_path / "child", "seed", seed=np.random.SeedSequence([3, 1], spawn_key=(3,)))
 
 
 def test_a_changed_line_of_lattice_is_other_code(tmp_path, monkeypatch):
@@ -344,12 +409,12 @@ def test_one_run_at_a_time(tmp_path, child):
         run.kill()
 
 
-def refused(store, name="store"):
-    """Whether a process that asks for a store is refused, or what else happened."""
+def refused(store):
+    """Whether a process that asks for more than there is in a store is refused."""
     try:
-        ensemble(walk, 3, seed=11, store=store)
+        ensemble(walk, 99, seed=11, store=store)
     except StoreError as error:
-        return f"{name} is in use by another run" in str(error).replace(str(store), name)
+        return "is in use by another run" in str(error)
     return False
 
 
@@ -392,9 +457,10 @@ def test_a_refused_run_leaves_nothing_locked(tmp_path):
     assert not _store.HELD
     assert not refused_elsewhere(tmp_path)
     with pytest.raises(ValueError, match="left out"):
-        ensemble(walk, 5, seed=11, store=tmp_path, map=lambda function, indices: [])
+        ensemble(walk, 100, seed=11, store=tmp_path, map=lambda function, indices: [])
     assert not _store.HELD
-    ensemble(walk, 4, seed=11, store=tmp_path)
+    assert not (tmp_path / _store.TEMPORARY).exists()
+    ensemble(walk, 100, seed=11, store=tmp_path)
 
 
 def forks(store):
