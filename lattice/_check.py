@@ -154,7 +154,9 @@ def generator(rng: object) -> np.random.Generator:
     A seed is whatever `numpy.random.default_rng` takes, except None: nothing is random unless asked for.
     """
     if rng is None or isinstance(rng, (bool, np.bool_, str, bytes, float)):
-        raise _refuse("rng", rng, "a numpy.random.Generator, or a seed: an integer, not negative, for example")
+        raise _refuse(
+            "rng", rng, "a numpy.random.Generator, or a seed: an integer, not negative, for example"
+        )
     try:
         return np.random.default_rng(rng)
     except (TypeError, ValueError) as error:

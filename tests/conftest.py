@@ -13,6 +13,8 @@ wrong values too, and reports numbers with the fixture `record`::
 Without ``--record`` what is recorded is compared with ``book/data/measured.json``;
 with it (``make claims``) the file is written, each test's numbers as soon as the
 test has passed, and a run that was killed goes on where it stopped.
+
+``--shift N`` adds N to every seed, of all tests.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 from numpy.typing import ArrayLike, NDArray
@@ -34,6 +37,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "book" / "data"))
 # scripts beside the stored results, which chapters import too
 from provenance import code_hash
 from register import MEASURED, ROOT, read_measured, read_register
+
+from tests.reseed import shift_seeds
 
 WRONG = {"twice the value": 2.0, "minus the value": -1.0, "zero": 0.0}
 FALSE_ALARM = 1e-6
@@ -267,6 +272,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--record", action="store_true", help="write what the claim tests measure to book/data/measured.json"
     )
+    parser.addoption("--shift", type=int, default=0, metavar="N", help="add N to every seed of the tests")
+
+
+@pytest.hookimpl(tryfirst=True)  # before hypothesis reads its seed
+def pytest_configure(config: pytest.Config) -> None:
+    shift = config.getoption("--shift")
+    if shift < 0 or (shift and config.getoption("--record")):
+        raise pytest.UsageError(f"--shift {shift}; allowed: 0 or more, and only 0 with --record")
+    if shift:
+        shift_seeds(shift)
+        config.option.hypothesis_seed = shift
+        # where CI is set, hypothesis would draw the same examples every time
+        hypothesis.settings.register_profile("shift", derandomize=False)
+        hypothesis.settings.load_profile("shift")
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    shift = config.getoption("--shift")
+    return f"every seed is shifted by {shift}" if shift else None
 
 
 @pytest.hookimpl(wrapper=True)

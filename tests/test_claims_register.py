@@ -289,7 +289,12 @@ class Repository:
 
     def __init__(self, root):
         self.root = root
-        for name in ("tests/conftest.py", "book/data/register.py", "book/data/provenance.py"):
+        for name in (
+            "tests/conftest.py",
+            "tests/reseed.py",
+            "book/data/register.py",
+            "book/data/provenance.py",
+        ):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, root / name)
         self.write(
