@@ -363,7 +363,7 @@ CHAINS = [
     Chain(4, Bond(chi=[0.0, 1.0, 0.0]), boundary="free"),
     Chain(2, boundary="free"),
     Chain(5),
-    Chain(10**9),
+    Chain(10**6),
 ]
 RATES = (0.0, 5e-324, 1e-300, 1e8, 1e300)
 NOISES = [
@@ -405,7 +405,7 @@ def others(value):
     if isinstance(value, micro.lattice.Crystal):
         sheets = [micro.lattice.Crystal((3, 4), chi=x) for x in (1e-300, 1e300)]
         return [*sheets, *(micro.lattice.Crystal((3, 4), pin=x) for x in (1e-300, 1e300)),
-                micro.lattice.Crystal((3, 4, 3)), micro.lattice.Crystal((10**4, 10**4))]  # fmt: skip
+                micro.lattice.Crystal((3, 4, 3)), micro.lattice.Crystal((10**3, 10**3))]  # fmt: skip
     if isinstance(value, micro.moments.Moments):
         sizes = (1e-300, 1e200, 1e300)
         return [dataclasses.replace(value, **{name: x * np.ones_like(getattr(value, name))})
