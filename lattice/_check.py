@@ -7,6 +7,7 @@ masked entry or an imaginary part is no number.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 import math
@@ -153,7 +154,7 @@ def bounds(name: str, value: object, *, least: float | None = None) -> tuple[flo
 def times(value: ArrayLike, *, strictly: bool = False) -> NDArray[np.float64]:
     """A vector of ascending times, the first not negative; all different if `strictly`."""
     array = reals("times", value)
-    later, before = array[1:], array[:-1]  # their differences may be beyond the floats
+    later, before = array[..., 1:], array[..., :-1]  # their differences may be beyond the floats
     if array.ndim != 1 or array[0] < 0 or (later < before).any() or (strictly and (later == before).any()):
         how = "increasing" if strictly else "ascending"
         raise _refuse("times", value, f"a vector of {how} numbers, the first not negative")
@@ -166,7 +167,9 @@ def generator(rng: object) -> np.random.Generator:
     A seed is whatever `numpy.random.default_rng` takes, except None: nothing is random unless asked for.
     """
     if rng is None or isinstance(rng, (bool, np.bool_, str, bytes, float)):
-        raise _refuse("rng", rng, "a numpy.random.Generator, or a seed: an integer, not negative, for example")
+        raise _refuse(
+            "rng", rng, "a numpy.random.Generator, or a seed: an integer, not negative, for example"
+        )
     try:
         return np.random.default_rng(rng)
     except (TypeError, ValueError) as error:
@@ -184,7 +187,7 @@ def work(name: str, value: object, count: float, most: float) -> None:
 def finite(function: Callable) -> Callable:
     """Decorate a function of numbers: a result beyond the floats is a ValueError that names the arguments.
 
-    The arguments are finite; what overflows on the way is not computed further, and no warning is left to say it.
+    It returns a number, an array, a tuple or a record of them.  What overflows on the way ends there.
     """
 
     def beyond(args: tuple, kwargs: dict) -> ValueError:
@@ -201,7 +204,8 @@ def finite(function: Callable) -> Callable:
                 result = function(*args, **kwargs)
         except (ArithmeticError, np.linalg.LinAlgError) as error:
             raise beyond(args, kwargs) from error
-        if not all(np.isfinite(part).all() for part in (result if isinstance(result, tuple) else (result,))):
+        held = tuple(vars(result).values()) if dataclasses.is_dataclass(result) else result
+        if not all(np.isfinite(part).all() for part in (held if isinstance(held, tuple) else (held,))):
             raise beyond(args, kwargs)
         return result
 

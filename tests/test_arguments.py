@@ -85,7 +85,7 @@ def made():
     """What takes a computation to make."""
     ring = Chain(4, Bond(chi=1.0), Pin(chi=0.5))
     start = State(0.1 * wave(4).real + np.zeros((2, 4)), 0.2 * wave(4).imag + np.zeros((2, 4)))
-    noisy = {"noise": VelocityFlip(2.0), "rng": 1}
+    noisy = {"noise": VelocityFlip(1.5), "rng": 1}
     run = micro.evolve(ring, lattice.thermal(ring, 1.0, 1000, 1), 0.25 * np.arange(41), dt=0.25, **noisy)
     short = micro.evolve(ring, start, [0.0, 0.5, 1.0])
     line = Chain(4, Bond(chi=1.0), boundary="free")
@@ -271,7 +271,12 @@ def calls():
         "kinetic.phonons.rate": {"noise": rotation, "k": k},
         "kinetic.phonons.tail": {"chain": ring, "noise": rotation},
         "kinetic.phonons.tail_lattice": {"d": 3, **square},
-        "macro.diffusion.kernel": {"x": np.array([-1.0, 0.0, 2.0]), "time": 1.5, "constant": 0.5, "index": 1.5},
+        "macro.diffusion.kernel": {
+            "x": np.array([-1.0, 0.0, 2.0]),
+            "time": 1.5,
+            "constant": 0.5,
+            "index": 1.5,
+        },
         "macro.diffusion.spread": {
             "profile": np.array([[0.0, 1.0, 2.0, 0.0]]),
             "time": 1.5,
@@ -280,7 +285,13 @@ def calls():
             "spacing": 1.0,
         },
         "figures.errorbar": {"ax": m.ax, "x": np.arange(5.0), "estimates": fitted},
-        "figures.slider": {"draw": tiny, "values": {"x": [1, 2]}, "alt": "nothing", "start": 0, "kind": "png"},
+        "figures.slider": {
+            "draw": tiny,
+            "values": {"x": [1, 2]},
+            "alt": "nothing",
+            "start": 0,
+            "kind": "png",
+        },
         "figures.Slider.frame": {"self": m.slider, "*index": (1,)},
         "figures.Slider.html": {"self": m.slider},
         "figures.Slider.widget": {"self": m.slider},
@@ -349,7 +360,13 @@ NOTHING = {  # no number, no array of numbers, no object of the package
     "a function": lambda: abs,
 }
 EXTREME = (-1, 0, -0.0, 1e300, -1e300, 1e-300, 5e-324, 1e16, 0.5, 2**63, 2**100, 10**400)
-OTHER_NUMBERS = (np.float32(0.5), np.int8(1), np.longdouble("1e4000"), fractions.Fraction(1, 3), np.array(0.5))
+OTHER_NUMBERS = (
+    np.float32(0.5),
+    np.int8(1),
+    np.longdouble("1e4000"),
+    fractions.Fraction(1, 3),
+    np.array(0.5),
+)
 CHAINS = [
     *(Chain(4, Bond(chi=chi)) for chi in (0.0, -1.0, 1e300, 1e308, 1e-300, 5e-324)),
     *(Chain(4, Bond(**{name: 1e300})) for name in ("alpha", "beta", "J")),
@@ -390,8 +407,17 @@ def others(value):
     if isinstance(value, Chain):
         return CHAINS
     if isinstance(value, Bond):
-        laws = [{"chi": x} for x in (0.0, -1.0, 1e300, -1e308, 1e-300)] + [{"chi": np.ones(3)}, {"chi": np.ones(7)}]
-        laws += [{"alpha": 1e300}, {"beta": 1e300}, {"J": 1e300}, {"J": 1.0, "m": 1e300}, {"J": 1e300, "m": 1e300}]
+        laws = [{"chi": x} for x in (0.0, -1.0, 1e300, -1e308, 1e-300)] + [
+            {"chi": np.ones(3)},
+            {"chi": np.ones(7)},
+        ]
+        laws += [
+            {"alpha": 1e300},
+            {"beta": 1e300},
+            {"J": 1e300},
+            {"J": 1.0, "m": 1e300},
+            {"J": 1e300, "m": 1e300},
+        ]
         return [type(value)(**law) for law in laws]
     if isinstance(value, Estimate):
         return list(estimates(value))
@@ -399,7 +425,11 @@ def others(value):
         return BATHS
     if isinstance(value, State):
         arrays = [x * np.ones((2, 4)) for x in (0.0, 1e100, 1e300, -1e300, 1e-300)]
-        return [State(a, 0 * a) for a in arrays] + [State(0 * a, a) for a in arrays] + [State(np.ones(5), np.ones(5))]
+        return (
+            [State(a, 0 * a) for a in arrays]
+            + [State(0 * a, a) for a in arrays]
+            + [State(np.ones(5), np.ones(5))]
+        )
     if isinstance(value, (VelocityFlip, VelocityExchange, ThreeSiteRotation)):
         return NOISES
     if isinstance(value, micro.lattice.Crystal):
@@ -587,7 +617,10 @@ def answer(name, argument, label, place=0):
             warnings.simplefilter("error")
             result = function(*positional, **arguments)
     except (ValueError, TypeError) as error:
-        named = any(re.search(rf"\b{re.escape(word)}\b", str(error)) for word in words(argument, value, valid[argument]))
+        named = any(
+            re.search(rf"\b{re.escape(word)}\b", str(error))
+            for word in words(argument, value, valid[argument])
+        )
         return None if named else ("not named", f"{type(error).__name__}: {error}")
     except Warning as warning:
         return "warning", f"{type(warning).__name__}: {warning}"
@@ -623,7 +656,11 @@ def test_every_public_name_has_a_valid_call():
     assert set(calls()) == set(FUNCTIONS)
     for name, function in FUNCTIONS.items():
         parameters = inspect.signature(function).parameters.values()
-        names = {f"*{p.name}" if p.kind == p.VAR_POSITIONAL else p.name for p in parameters if p.kind != p.VAR_KEYWORD}
+        names = {
+            f"*{p.name}" if p.kind == p.VAR_POSITIONAL else p.name
+            for p in parameters
+            if p.kind != p.VAR_KEYWORD
+        }
         assert set(calls()[name]) == names, name
 
 
@@ -675,7 +712,9 @@ def survey(count, part):
         attacked()
     for (name, argument, label), (word, text) in sorted(seen.items()):
         print(f"{name}  {argument} = {label}: {word}: {text[:160]}")
-    print(f"{total} attacks on {len(names)} names; " + ", ".join(f"{n} × {word}" for word, n in faults.items()))
+    print(
+        f"{total} attacks on {len(names)} names; " + ", ".join(f"{n} × {word}" for word, n in faults.items())
+    )
 
 
 if __name__ == "__main__":
