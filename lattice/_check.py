@@ -56,7 +56,8 @@ def number(
     below: float | None = None,
 ) -> float:
     """A finite real number, at least `least`, above `above`, at most `most` and below `below`."""
-    whole = value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
+    plain = isinstance(value, np.ndarray) and value.ndim == 0 and not np.ma.is_masked(value)
+    whole = value.item() if plain else value
     try:
         real = isinstance(whole, numbers.Real) and not isinstance(whole, (bool, np.bool_))
         found = float(whole) if real else math.nan
@@ -154,8 +155,9 @@ def bounds(name: str, value: object, *, least: float | None = None) -> tuple[flo
 def times(value: ArrayLike, *, strictly: bool = False) -> NDArray[np.float64]:
     """A vector of ascending times, the first not negative; all different if `strictly`."""
     array = reals("times", value)
-    later, before = array[..., 1:], array[..., :-1]  # their differences may be beyond the floats
-    if array.ndim != 1 or array[0] < 0 or (later < before).any() or (strictly and (later == before).any()):
+    vector = array if array.ndim == 1 else np.array([-1.0])
+    later, before = vector[1:], vector[:-1]  # their differences may be beyond the floats
+    if vector[0] < 0 or (later < before).any() or (strictly and (later == before).any()):
         how = "increasing" if strictly else "ascending"
         raise _refuse("times", value, f"a vector of {how} numbers, the first not negative")
     return array

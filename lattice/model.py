@@ -442,6 +442,18 @@ class State:
         return self.q.shape[0]
 
 
+def listed(baths: Iterable[Langevin]) -> tuple[Langevin, ...]:
+    """The argument `baths` as a tuple, checked."""
+    try:
+        baths = tuple(baths)
+    except TypeError as error:  # one alone, for example
+        raise ValueError(f"baths = {shown(baths)}; allowed: a sequence of Langevin baths") from error
+    for bath in baths:
+        if not isinstance(bath, Langevin):
+            raise ValueError(f"baths contains {shown(bath)}; allowed: Langevin baths")
+    return baths
+
+
 def bath_sites(chain: Chain, baths: Iterable[Langevin]) -> list[int]:
     """The sites, counted from 0, at which the baths of a chain act.
 
@@ -450,16 +462,11 @@ def bath_sites(chain: Chain, baths: Iterable[Langevin]) -> list[int]:
     ValueError
         If `baths` holds something else, a site does not exist, or two baths share one.
     """
-    return _bath_sites(instance("chain", chain, Chain, "a Chain").n, baths)
+    return _bath_sites(instance("chain", chain, Chain, "a Chain").n, listed(baths))
 
 
-def _bath_sites(n: int, baths: Iterable[Langevin]) -> list[int]:
-    if isinstance(baths, Langevin) or not isinstance(baths, Iterable):
-        raise ValueError(f"baths = {shown(baths)}; allowed: a sequence of Langevin baths")
-    baths = list(baths)
+def _bath_sites(n: int, baths: tuple[Langevin, ...]) -> list[int]:
     for bath in baths:
-        if not isinstance(bath, Langevin):
-            raise ValueError(f"baths contains {shown(bath)}; allowed: Langevin baths")
         if not -n <= bath.site < n:
             raise ValueError(f"site = {shown(bath.site)} of a bath; allowed: {-n} to {n - 1}")
     sites = [bath.site % n for bath in baths]

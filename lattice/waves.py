@@ -144,10 +144,10 @@ class NormalModes:
     shapes: NDArray[np.float64]
 
 
-def _translations(chain: Chain) -> NDArray[np.float64]:
-    """The modes that cost no energy, as unit vectors, (translations, n).
+def _parts(chain: Chain) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The translations of what bonds hold together, unit vectors (parts, n), and which a pin or a wall holds.
 
-    Bonds without stiffness cut the chain; a part that neither a pin nor a wall holds moves freely.
+    Bonds without stiffness cut the chain.  The translation of a part that nothing holds costs no energy.
     """
     n = chain.n
     bonds = np.broadcast_to(chain.bond.curvature(0.0), chain.n_bonds) != 0
@@ -159,31 +159,30 @@ def _translations(chain: Chain) -> NDArray[np.float64]:
     for end, site, slot in zip(chain.ends, (0, -1), (0, n), strict=True):
         if end == "fixed" and beside[slot]:
             held = held | (part == part[site])
-    free = sorted(set(part) - set(part[held]))
-    shapes = np.array([part == name for name in free], dtype=np.float64).reshape(len(free), n)
-    return shapes / np.sqrt(shapes.sum(axis=1, keepdims=True))
+    shapes = np.array([part == name for name in np.unique(part)], dtype=np.float64)
+    return shapes / np.sqrt(shapes.sum(axis=1, keepdims=True)), shapes @ held > 0
 
 
-def _soft(chain: Chain, still: NDArray[np.float64], scale: float) -> tuple[NDArray, NDArray]:
+def _soft(chain: Chain, parts: NDArray[np.float64], held: NDArray[np.bool_]) -> tuple[NDArray, NDArray]:
     """Frequencies, the highest first, and modes in columns, to relative round-off however soft they are.
 
     Without negative coefficients the energy is a sum of squares, and the frequencies are the singular
-    values of a matrix of differences whose rows are scaled by the roots of the stiffnesses.  Jacobi's method
+    values of a matrix of differences whose rows are scaled by the roots of the stiffnesses.  Where the
+    translations of parts, whose bonds say exactly nothing, are coordinates of their own, Jacobi's method
     finds those as precisely as the stiffnesses are known (LAPACK's dgejsv).
     """
-    stiffness = np.concatenate([
-        np.broadcast_to(chain.bond.curvature(0.0), chain.n_bonds),
-        np.broadcast_to(chain.pin.curvature(0.0), chain.n),
-        np.full(len(still), 2 * scale),
-    ])  # fmt: skip
-    rows = np.concatenate([chain._stretches(np.eye(chain.n)).T, np.eye(chain.n), still])[stiffness > 0]
+    others = np.linalg.qr(parts.T, mode="complete")[0][:, len(parts) :]
+    basis = np.concatenate([parts[held].T, others], axis=1)
+    stiffness = np.concatenate([np.broadcast_to(chain.bond.curvature(0.0), chain.n_bonds),
+                                np.broadcast_to(chain.pin.curvature(0.0), chain.n)])  # fmt: skip
+    rows = np.concatenate([chain._stretches(basis.T).T, basis])[stiffness > 0]
     rows *= np.sqrt(stiffness[stiffness > 0])[:, None]
     values, _, columns, scales, _, failed = lapack.dgejsv(
         rows, joba=2, jobu=3, jobv=0, jobr=0, jobt=0, jobp=0
     )
     if failed:
         raise RuntimeError(f"the slowest modes of {shown(chain)} were not found")
-    return values * (scales[0] / scales[1]), columns
+    return values * (scales[0] / scales[1]), basis @ columns
 
 
 @finite
@@ -203,7 +202,8 @@ def normal_modes(chain: Chain) -> NormalModes:
     """
     instance("chain", chain, Chain, "a Chain")
     work("chain", chain, float(chain.n) ** 3, MOST_STEPS)
-    matrix, still = chain.stiffness_matrix(), _translations(chain)
+    matrix, (parts, held) = chain.stiffness_matrix(), _parts(chain)
+    still = parts[~held]
     moving = chain.n - len(still)
     scale = np.abs(matrix).sum(axis=1).max()  # at least the largest ω²
     if len(still):  # far above all others, which are then orthogonal to them
@@ -216,8 +216,7 @@ def normal_modes(chain: Chain) -> NormalModes:
             raise ValueError(f"chain has a mode of ω² = {squares[0]:.3g}; allowed: ω² ≥ 0 for every mode")
         frequencies = np.sqrt(np.where(squares > roundoff, squares, 0.0))
     elif moving and squares[0] < SOFT * scale:
-        values, modes = _soft(chain, still, scale)
-        frequencies, columns = values[len(still) :][::-1], modes[:, len(still) :][:, ::-1]
+        frequencies, columns = (found[..., ::-1] for found in _soft(chain, parts, held))
     else:
         frequencies = np.sqrt(squares)
     return NormalModes(
@@ -245,7 +244,7 @@ def wave_field(chain: Chain, q: ArrayLike, p: ArrayLike) -> NDArray[np.complex12
             "chain is not a harmonic ring; allowed: boundary 'periodic', no anharmonic coefficient"
         )
     omega = dispersion(chain, wave_numbers(chain.n))
-    return (inverse_fourier(omega * fourier(q)).real + 1j * p) / np.sqrt(2)
+    return (np.fft.ifft(omega * np.fft.fft(q)).real + 1j * p) / np.sqrt(2)
 
 
 @finite
@@ -254,7 +253,7 @@ def mode_energy(chain: Chain, q: ArrayLike, p: ArrayLike) -> NDArray[np.float64]
 
     Its mean over k, the discrete :math:`\int dk\, W`, is the energy per site.  Errors as in `wave_field`.
     """
-    return np.abs(fourier(wave_field(chain, q, p))) ** 2 / chain.n
+    return np.abs(np.fft.fft(wave_field(chain, q, p))) ** 2 / chain.n
 
 
 @finite

@@ -147,7 +147,7 @@ def calls():
         methods[f"lattice.{function}"] = {"samples" if function == "mean" else "series": series, "axis": 0}
     return methods | {
         "lattice.Chain": {"n": 4, "bond": Bond(chi=1.0), "pin": Pin(chi=0.5), "boundary": "periodic"},
-        "lattice.Chain.on_sites": {"self": varied, "name": "q", "values": q},
+        "lattice.Chain.on_sites": {"self": varied, "name": "values", "values": q},
         "lattice.Chain.stretches": {"self": varied, "q": q},
         "lattice.Chain.slots": {"self": varied, "values": r},
         "lattice.Chain.stiffness_matrix": {"self": varied},
@@ -202,7 +202,7 @@ def calls():
         "micro.converged": {"measure": measured, "n": 4, "dt": 0.1},
         "micro.lattice.Crystal": {"shape": (3, 4), "chi": 1.0, "pin": 0.5},
         "micro.lattice.Crystal.energy": {"self": sheet, "q": crystals, "p": crystals},
-        "micro.lattice.Crystal.on_sites": {"self": sheet, "name": "q", "array": crystals},
+        "micro.lattice.Crystal.on_sites": {"self": sheet, "name": "array", "array": crystals},
         "micro.lattice.thermal": {"crystal": sheet, "temperature": 1.0, "replicas": 2, "rng": 1},
         "micro.lattice.evolve": {
             "crystal": sheet,
@@ -519,23 +519,22 @@ def attacks(argument, value, optional):
     """What to put in the place of a valid value: name to (change, whether it has to be refused)."""
     kind = kind_of(argument, value)
     fine = {  # what may be allowed after all, or is another way of saying it
-        "seed": ("an empty list", "an iterator"),
+        "seed": ("an empty list", "an empty array", "an iterator"),
+        "flag": ("True",),
         "str": ("a string",),
         "field": ("an imaginary number", "complex numbers"),
         "pair": ("an iterator",),
         "objects": ("an empty list", "a dict", "an iterator"),
-        "callable": ("a class", "a function"),
     }.get(kind, ())
     if argument in ("alt", "values", "progress", "store", "boundary", "estimates", "start", "runs", "draw"):
         fine += ("a string", "True", "a dict", "a function", "an empty list")
     if optional:
         fine += ("None",)
-    if argument == "map":
-        fine += ("a class",)
     found = {
         label: (lambda value, place, make=make: make(), label not in fine)
         for label, make in NOTHING.items()
         if not (argument == "store" and label == "a string")  # it would make a folder
+        and not (kind == "callable" and label in ("a class", "a function"))  # their errors are their own
         and not (label == "a chain" and isinstance(value, Chain))
         and not (label == "a state" and isinstance(value, State))
     }
@@ -592,9 +591,12 @@ def finite(thing, depth=0):
     return True
 
 
-def words(argument, value, valid):
-    """What a message may call an argument: its name, or a field of the object that it is."""
-    found = {argument.strip("*")}
+def words(arguments, argument, value, valid, other):
+    """What a message may call an argument: its name, or a field of the object that it is.
+
+    Another valid object may not fit the other arguments: then theirs are as good.
+    """
+    found = {argument.strip("*")} | (set(arguments) if other else set())
     for thing in (value, valid):
         for part in thing if isinstance(thing, tuple) else (thing,):
             if dataclasses.is_dataclass(part) and not isinstance(part, type):
@@ -617,10 +619,8 @@ def answer(name, argument, label, place=0):
             warnings.simplefilter("error")
             result = function(*positional, **arguments)
     except (ValueError, TypeError) as error:
-        named = any(
-            re.search(rf"\b{re.escape(word)}\b", str(error))
-            for word in words(argument, value, valid[argument])
-        )
+        allowed = words(calls()[name], argument, value, valid[argument], label.startswith("other"))
+        named = any(re.search(rf"\b{re.escape(word)}\b", str(error)) for word in allowed)
         return None if named else ("not named", f"{type(error).__name__}: {error}")
     except Warning as warning:
         return "warning", f"{type(warning).__name__}: {warning}"

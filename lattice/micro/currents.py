@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._check import finite, reals
-from ..model import Chain, Langevin, _bath_sites, phase_space
+from ..model import Chain, Langevin, _bath_sites, listed, phase_space
 
 __all__ = ["bath_power", "energy_current"]
 
@@ -63,7 +63,7 @@ def bath_power(baths: Iterable[Langevin], p: ArrayLike) -> NDArray[np.float64]:
     p = reals("p", p)
     if p.ndim == 0:
         raise ValueError(f"p = {p}; allowed: (..., n)")
-    baths = baths if isinstance(baths, Langevin) or not isinstance(baths, Iterable) else list(baths)
+    baths = listed(baths)
     site = _bath_sites(p.shape[-1], baths)
     temperature, friction, force = np.reshape(
         [(b.temperature, b.friction, b.force) for b in baths], (-1, 3)

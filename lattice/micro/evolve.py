@@ -26,6 +26,7 @@ from ..model import (
     VelocityFlip,
     bath_sites,
     energy,
+    listed,
 )
 
 __all__ = ["BlowUp", "Trajectory", "evolve"]
@@ -177,18 +178,42 @@ def _coefficients(chain: Chain, replicas: int) -> tuple[tuple, tuple]:
     return bond, tuple(tiled(np.pad(np.broadcast_to(getattr(chain.pin, name), chain.n), 1)) for name in names)
 
 
-def _check_step(
-    dt: float | None, scheme: _Splitting, stiffest: float, damping: float, longest: float
+def _chosen_step(
+    chain: Chain,
+    start: State,
+    times: NDArray[np.float64],
+    dt: float | None,
+    splitting: _Splitting,
+    baths: tuple[Langevin, ...],
+    noise: Noise | None,
 ) -> float:
+    """The longest step, chosen or checked."""
+    stiffest = highest_frequency(chain, start.q)
+    fading = NOISES[type(noise)][1] * noise.rate if noise else 0.0
+    damping = max([fading, *(bath.friction for bath in baths)])
     if dt is None:
+        longest = float(np.diff(times, prepend=0.0).max()) or 1.0  # any, if only the start is asked for
         fastest = max(stiffest, damping)
-        return min(longest, scheme.default / fastest) if fastest > 0 else longest
-    dt = number("dt", dt, above=0)
-    if dt * stiffest >= scheme.limit:
+        dt = min(longest, splitting.default / fastest) if fastest > 0 else longest
+    else:
+        dt = number("dt", dt, above=0)
+    if dt * stiffest >= splitting.limit:
         raise ValueError(
             f"dt = {dt!r} with frequencies up to {stiffest:.4g} of chain and start; "
-            f"allowed: below {scheme.limit / stiffest:.4g}, where the scheme is stable"
+            f"allowed: below {splitting.limit / stiffest:.4g}, where the scheme is stable"
         )
+    if dt * fading > MOST_DECAY * (1 + 1e-9):
+        raise ValueError(
+            f"dt = {dt!r} with noise = {noise!r}; allowed: at most {MOST_DECAY / fading:.4g}, "
+            "where the noise acts at a rate that is wrong by 5 %"
+        )
+    count, most = float(times[-1]) / dt if dt > 0 else math.inf, MOST_STEPS / (start.q.size + 100)
+    if not count <= most:
+        raise ValueError(
+            f"times = {shown(times)} with dt = {dt:.4g} need {count:.1e} steps; allowed: at most {most:.0e} "
+            f"(frequencies of chain and start reach {stiffest:.2g}, rates of noise and baths {damping:.2g})"
+        )
+    work("times", times, 2.0 * times.size * start.q.size, MOST_NUMBERS)
     return dt
 
 
@@ -312,37 +337,19 @@ def evolve(
     times = _check.times(times, strictly=True).copy()
     times.setflags(write=False)
     instance("map", map, Callable, "a callable like the builtin map")
-    baths = baths if isinstance(baths, Langevin) or not isinstance(baths, Iterable) else tuple(baths)
+    baths = listed(baths)
     sites = np.array(bath_sites(chain, baths), dtype=np.int64)
-    intervals = np.diff(times, prepend=0.0)
     _check_noise(chain, noise)
-    damping = max((bath.friction for bath in baths), default=0.0)
-    acting = None
-    if noise is not None and noise.rate > 0:
-        kind, decay = NOISES[type(noise)]
-        acting, damping = (kind, noise.rate), max(damping, decay * noise.rate)
-    longest = float(intervals.max()) or 1.0  # any step will do if only the start is asked for
-    stiffest = highest_frequency(chain, start.q)
-    dt = _check_step(dt, splitting, stiffest, damping, longest)
-    if acting and dt * decay * noise.rate > MOST_DECAY * (1 + 1e-9):
-        raise ValueError(
-            f"dt = {dt!r} with {noise!r}; allowed: at most {MOST_DECAY / (decay * noise.rate):.4g}, "
-            "where the rates of the noise are wrong by 5 %"
-        )
+    dt = _chosen_step(chain, start, times, dt, splitting, baths, noise)
+    acting = (NOISES[type(noise)][0], noise.rate) if noise is not None and noise.rate > 0 else None
     replicas, n = start.q.shape
-    work("times", times, 2.0 * times.size * start.q.size, MOST_NUMBERS)
-    count = float(times[-1]) / dt
-    if not count <= (most := MOST_STEPS / (start.q.size + 100)):
-        raise ValueError(
-            f"times = {shown(times)} with dt = {dt:.4g} need {count:.1e} steps; allowed: at most {most:.0e} "
-            f"(frequencies of chain and start reach {stiffest:.2g}, rates of noise and baths {damping:.2g})"
-        )
+    random = np.zeros((replicas, 4, LANES), dtype=np.uint64)
     noisy = acting or any(bath.temperature > 0 and bath.friction > 0 for bath in baths)
-    source = generator(rng) if noisy or rng is not None else None
-    if noisy:
-        random = streams(source.bit_generator.seed_seq, replicas)
-    else:
-        random = np.zeros((replicas, 4, LANES), dtype=np.uint64)
+    if noisy or rng is not None:
+        source = generator(rng).bit_generator.seed_seq
+        random = streams(source, replicas) if noisy else random
+
+    intervals = np.diff(times, prepend=0.0)
     # 1e-9: an interval of 10 dt has 10 steps whichever way it was rounded
     steps = np.ceil(intervals / dt * (1 - 1e-9)).astype(np.int64)
     sizes = intervals / np.maximum(steps, 1)

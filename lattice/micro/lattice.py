@@ -59,7 +59,7 @@ class Crystal:
     def __post_init__(self) -> None:
         if not isinstance(self.shape, (tuple, list)) or len(self.shape) not in (2, 3):
             raise ValueError(f"shape = {shown(self.shape)}; allowed: 2 or 3 integers of at least 3")
-        object.__setattr__(self, "shape", tuple(integer("shape", n, least=3) for n in self.shape))
+        object.__setattr__(self, "shape", tuple(integer("shape", n, least=3, most=10**9) for n in self.shape))
         work("shape", self.shape, math.prod(self.shape), MOST_NUMBERS)
         object.__setattr__(self, "chi", number("chi", self.chi, above=0))
         object.__setattr__(self, "pin", number("pin", self.pin, least=0))

@@ -89,7 +89,7 @@ def _grid(
         raise ValueError("omega differs at k and -k; allowed: frequencies of real waves, which do not")
     for name, array in (("q", q), ("p", p)):
         if array.shape[-omega.ndim :] != omega.shape:
-            raise ValueError(f"{name} has shape {array.shape}; allowed: (…, *{omega.shape})")
+            raise ValueError(f"{name} has shape {array.shape}; allowed: (…, *{omega.shape}), as omega")
     if q.shape != p.shape:
         raise ValueError(f"q has shape {q.shape} and p {p.shape}; allowed: equal shapes")
     return omega, q, p, tuple(range(-omega.ndim, 0))

@@ -102,9 +102,9 @@ def smoothed(field: ArrayLike, places: ArrayLike, *, width: float) -> NDArray[np
     """
     psi = _fields(field)
     n = psi.shape[-1]
-    if n < 2:
-        raise ValueError(f"field has shape {psi.shape}; allowed: (…, n) with n of at least 2")
-    places, width = reals("places", places, ndim=1), number("width", width, least=0.2, most=n / 8)
+    places, width = reals("places", places, ndim=1), number("width", width)
+    if not 0.2 <= width <= n / 8:
+        raise ValueError(f"width = {width!r} for a field of {n} sites; allowed: 0.2 to n/8 = {n / 8:g}")
     out = np.empty((places.size, n))
     for i, x in enumerate(places):
         away = (np.arange(n) - x + n / 2) % n - n / 2
