@@ -58,9 +58,7 @@ def _ascending(times: ArrayLike) -> NDArray[np.float64]:
 def _energies(energy: ArrayLike, times: NDArray[np.float64], ndim: int) -> NDArray[np.float64]:
     energy = reals("energy", energy)
     if energy.ndim != ndim or min(energy.shape) < 3:
-        allowed = (
-            "(n,) with n of at least 3" if ndim == 1 else "(places, n), both at least 3"
-        )
+        allowed = "(n,) with n of at least 3" if ndim == 1 else "(places, n), both at least 3"
         raise ValueError(f"energy has shape {energy.shape}; allowed: {allowed}")
     if np.abs(energy).max() > LARGEST:
         raise ValueError(f"energy = {shown(energy)}; allowed: entries of at most {LARGEST:g}")
@@ -229,7 +227,9 @@ def evolve(
     velocity = group_velocity(chain, wave_numbers(n))
     crossed = np.abs(velocity).max() * min(dt, times[-1]) / spacing
     if crossed > FARTHEST:
-        raise ValueError(f"spacing = {spacing:g}: {crossed:.1e} cells in a step; allowed: {FARTHEST:.0e}")
+        raise ValueError(
+            f"spacing = {spacing:g} is crossed {crossed:.1e} times in a step; allowed: {FARTHEST:.0e} cells"
+        )
     done, out, known = 0.0, np.empty((times.size, *W.shape)), {}
     for i, until in enumerate(times):
         steps = int(np.ceil((until - done) / dt - 1e-9))
@@ -299,7 +299,7 @@ def decay_rate(chain: Chain, noise: Noise, q: float) -> float:
     # the root that grows out of 0 lies above the estimate from f = φ/(φ + iqv), by a factor of 1 + √2 at most
     share = weights / (loss**2 + turning**2)
     grid = (share @ (loss * turning**2)) / (share @ loss**2) * np.geomspace(0.98, 2.5, 201)
-    values = np.array([miss(mu) for mu in grid])
+    values = np.array([miss(mu) for mu in grid if mu < loss.max()])
     change = np.flatnonzero(np.sign(values[1:]) != np.sign(values[:-1]))
     if change.size == 0:
         raise ValueError(f"q = {shown(q)}; allowed: small enough for the wave to decay without oscillation")
