@@ -4,22 +4,30 @@ A check that holds for its own seed only is no check.  ``pytest --shift N`` runs
 N added to every seed, ``make reseed SHIFT=N`` the tests, the claims and the cells of the pages.
 
 Seeds enter at two places, `numpy.random.default_rng` and `numpy.random.SeedSequence`; both are
-replaced before anything else is imported.  Generators, spawned children and None stay as they are.
+replaced before anything else is imported, in every process.  Generators, spawned children and
+None stay as they are.
 """
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 __all__ = ["shift_seeds"]
 
+SHIFT = "LATTICE_SEED_SHIFT"  # for the processes that this one starts
+STARTUP = str(Path(__file__).resolve().with_name("startup"))
 default_rng, SeedSequence = np.random.default_rng, np.random.SeedSequence
 
 
 class Shifted(int):
     """A seed that has its offset, so that it does not get it again from whoever hands it on."""
+
+    def __reduce__(self) -> tuple[type, tuple[int]]:
+        return int, (int(self),)
 
 
 class ShiftedSequence(type):
@@ -46,7 +54,14 @@ def shifted(seed: Any, by: int) -> Any:
 
 
 def shift_seeds(by: int) -> None:
-    """Add an offset to every seed from now on, in this process; call it before `lattice` is imported."""
-    if by:
-        np.random.default_rng = lambda seed=None: default_rng(shifted(seed, by))
-        np.random.SeedSequence = ShiftedSequence("SeedSequence", (), {"by": by})
+    """Add an offset to every seed from now on, here and in processes started from here.
+
+    It must be called before `lattice` is imported, and once.
+    """
+    if not by or SHIFT in vars(np.random):
+        return
+    np.random.default_rng = lambda seed=None: default_rng(shifted(seed, by))
+    np.random.SeedSequence = ShiftedSequence("SeedSequence", (), {"by": by})
+    setattr(np.random, SHIFT, by)
+    paths = [STARTUP, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    os.environ |= {SHIFT: str(by), "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}

@@ -1,10 +1,12 @@
 """The offset of all seeds: it reaches every number drawn from a seed, and no other."""
 
 import json
+import multiprocessing
 import os
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from register import ROOT
 from tests.reseed import Shifted, shifted
 
 DRAWS = """
-import json, sys
+import json, subprocess, sys
 from tests.reseed import shift_seeds
 shift_seeds(int(sys.argv[1]))
 seed = int(sys.argv[2])
@@ -49,6 +51,9 @@ found["child"] = np.random.default_rng(sequence.spawn(2)[1]).random()
 again = np.random.SeedSequence(sequence.entropy, spawn_key=(1,))
 assert np.random.default_rng(again).random() == found["child"]  # as ensemble makes children
 assert isinstance(pickle.loads(pickle.dumps(sequence)), np.random.SeedSequence)
+code = f"import numpy as np; print(np.random.default_rng({seed}).random())"
+process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+found["another process"] = float(process.stdout)
 one = np.random.Generator(np.random.PCG64(5))  # never shifted
 same = {name: value for name, value in draws(lambda: one).items()}
 print(json.dumps([{name: np.asarray(x).tolist() for name, x in part.items()} for part in (found, same)]))
@@ -59,7 +64,7 @@ def drawn(shift, seed):
     done = subprocess.run(
         [sys.executable, "-c", DRAWS, str(shift), str(seed)],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},  # without the offset of this run
         capture_output=True,
         text=True,
         check=True,
@@ -83,7 +88,7 @@ def test_what_is_a_seed():
     assert shifted(shifted(1, 5), 5) == 6  # once
     assert shifted([1, 2], 5) == shifted((1, 2), 5) == shifted(np.array([1, 2]), 5) == [6, 2]
     assert shifted(shifted([1, 2], 5), 5) == [6, 2]
-    assert pickle.loads(pickle.dumps(Shifted(6))) == 6
+    assert type(pickle.loads(pickle.dumps(Shifted(6)))) is int
     generator = np.random.default_rng(1)
     for other in (None, True, -1, 1.5, "1", [], generator, generator.bit_generator.seed_seq):
         assert shifted(other, 5) is other
@@ -94,6 +99,12 @@ def test_this_run_is_shifted_if_that_was_asked_for(request):
     plain = np.random.Generator(np.random.PCG64(1 + by)).random()
     assert np.random.default_rng(1).random() == plain
     assert np.random.Generator(np.random.PCG64(np.random.SeedSequence(1))).random() == plain
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        assert pool.submit(first_number, 1).result() == plain
+
+
+def first_number(seed):
+    return np.random.default_rng(seed).random()
 
 
 @pytest.mark.parametrize("arguments", [("--shift", "-1"), ("--shift", "2", "--record"), ("--shift", "x")])
