@@ -168,16 +168,16 @@ def generator(rng: object) -> np.random.Generator:
 
     A seed is whatever `numpy.random.default_rng` takes, except None: nothing is random unless asked for.
     """
+    allowed = "a numpy.random.Generator, or a seed: an integer, not negative, for example"
     if rng is None or isinstance(rng, (bool, np.bool_, str, bytes, float)):
-        raise _refuse(
-            "rng", rng, "a numpy.random.Generator, or a seed: an integer, not negative, for example"
-        )
+        raise _refuse("rng", rng, allowed)
     try:
-        return np.random.default_rng(rng)
+        found = np.random.default_rng(rng)
     except (TypeError, ValueError) as error:
-        raise _refuse(
-            "rng", rng, "a numpy.random.Generator, or a seed: an integer, not negative, for example"
-        ) from error
+        raise _refuse("rng", rng, allowed) from error
+    if not hasattr(found.bit_generator.seed_seq, "spawn"):  # of a RandomState: it has no children
+        raise _refuse("rng", rng, allowed)
+    return found
 
 
 def work(name: str, value: object, count: float, most: float) -> None:

@@ -40,14 +40,11 @@ MOST_SITES = 10**9  # the displacements alone of more would be 8 GB
 
 def _coefficient(name: str, value: ArrayLike) -> float | NDArray[np.float64]:
     """A finite number, or a read-only vector of finite numbers."""
-    array = reals(name, value)
+    array = reals(name, value).copy()
     if array.ndim > 1:
         raise ValueError(f"{name} has shape {array.shape}; allowed: a number or a 1-d array")
-    if array.ndim == 0:
-        return float(array)
-    array = array.copy()
     array.setflags(write=False)
-    return array
+    return array if array.ndim else float(array)
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,9 +179,8 @@ class Chain:
     def __post_init__(self) -> None:
         if isinstance(self.boundary, list):
             object.__setattr__(self, "boundary", tuple(self.boundary))
-        ends = self.ends
-        known = len(ends) == 2 and all(isinstance(end, str) and end in BOUNDARIES for end in ends)
-        if not known or ends.count("periodic") == 1:
+        known = [end for end in self.ends if isinstance(end, str) and end in BOUNDARIES]
+        if not len(known) == len(self.ends) == 2 or known.count("periodic") == 1:
             raise ValueError(
                 f"boundary = {shown(self.boundary)}; allowed: 'periodic', 'fixed', 'free' "
                 "or a pair such as ('fixed', 'free')"
@@ -338,12 +334,7 @@ class VelocityFlip(_Noise):
     Parameters
     ----------
     rate : float
-        Flips a site and unit of time, not negative.
-
-    Raises
-    ------
-    ValueError
-        If the rate is negative or not finite.
+        Flips a site and unit of time; a ValueError if it is negative or not finite.
     """
 
 
@@ -356,12 +347,7 @@ class StretchFlip(_Noise):
     Parameters
     ----------
     rate : float
-        Flips a bond and unit of time, not negative.
-
-    Raises
-    ------
-    ValueError
-        If the rate is negative or not finite.
+        Flips a bond and unit of time; a ValueError if it is negative or not finite.
     """
 
 
@@ -374,12 +360,7 @@ class VelocityExchange(_Noise):
     Parameters
     ----------
     rate : float
-        Exchanges a bond between two sites and unit of time, not negative.
-
-    Raises
-    ------
-    ValueError
-        If the rate is negative or not finite.
+        Exchanges a bond between two sites and unit of time; a ValueError if it is negative or not finite.
     """
 
 
@@ -395,12 +376,7 @@ class ThreeSiteRotation(_Noise):
     Parameters
     ----------
     rate : float
-        γ (the εγ of the source), not negative.
-
-    Raises
-    ------
-    ValueError
-        If the rate is negative or not finite.
+        γ (the εγ of the source); a ValueError if it is negative or not finite.
     """
 
 
@@ -488,10 +464,7 @@ def phase_space(chain: Chain, q: ArrayLike, p: ArrayLike) -> tuple[NDArray[np.fl
 def kinetic_energy(p: ArrayLike) -> NDArray[np.float64]:
     r"""The kinetic energy :math:`\sum_j p_j^2/2`, shape (...), of momenta (..., n).
 
-    Raises
-    ------
-    ValueError
-        If a momentum is not finite, or the energy beyond the floats.
+    Raises a ValueError if a momentum is not finite, or the energy beyond the floats.
     """
     p = reals("p", p)
     if p.ndim == 0:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import lapack
 
 from ._check import field, finite, instance, integer, reals, shown, work
 from .model import MOST_SITES, Chain, phase_space
@@ -171,6 +170,8 @@ def _soft(chain: Chain, parts: NDArray[np.float64], held: NDArray[np.bool_]) -> 
     translations of parts, whose bonds say exactly nothing, are coordinates of their own, Jacobi's method
     finds those as precisely as the stiffnesses are known (LAPACK's dgejsv).
     """
+    from scipy.linalg import lapack  # a good part of the import, and few chains need it
+
     others = np.linalg.qr(parts.T, mode="complete")[0][:, len(parts) :]
     basis = np.concatenate([parts[held].T, others], axis=1)
     stiffness = np.concatenate([np.broadcast_to(chain.bond.curvature(0.0), chain.n_bonds),
