@@ -1,9 +1,9 @@
 r"""Numbers with error bars: estimates, their comparison, and how errors are found.
 
 `mean` and `jackknife` estimate from independent samples, `blocking` and
-`autocorrelation_time` from a correlated series, `power_law` on a stated window.
-Where the data do not support the error bar, :class:`Untrusted` is raised and
-carries the answer that should not be trusted.
+`autocorrelation_time` from a correlated series.  Where the data do not support
+the error bar, :class:`Untrusted` is raised and carries the answer that should
+not be trusted.
 """
 
 from __future__ import annotations
@@ -17,28 +17,22 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft
-from scipy.special import chdtrc
 
 from . import _check
 
 __all__ = [
     "Estimate",
-    "PowerLaw",
     "Untrusted",
     "autocorrelation_time",
     "blocking",
     "jackknife",
     "mean",
-    "power_law",
 ]
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 FEWEST_BLOCKS = 16  # the error of an error bar from so few is 18 %
 FEWEST_TIMES = 50  # length of a series in autocorrelation times
 WINDOW_TIMES = 4  # window of the autocorrelation sum, in autocorrelation times
-FEWEST_POINTS = 4
-LEAST_SPAN = 3.0
-IMPLAUSIBLE = 1e-6  # chance of a scatter below which a power law is doubted
 MOST_NUMBERS = 1e11  # that a jackknife hands on: minutes
 LARGEST = 1e307  # of an Estimate, so that differences and squared sums are floats
 
@@ -48,11 +42,11 @@ class Untrusted(RuntimeError):
 
     Attributes
     ----------
-    result : Estimate or PowerLaw
+    result : Estimate, PowerLaw or GreenKubo
         The answer all the same, to look at but not to rely on.
     """
 
-    def __init__(self, message: str, result: Estimate | PowerLaw) -> None:
+    def __init__(self, message: str, result: object) -> None:
         super().__init__(message, result)  # both, so that it survives a process pool
         self.result = result
 
@@ -417,124 +411,3 @@ def jackknife(
     stderr = np.sqrt((blocks - 1) / blocks * np.square(parts - centre).sum(axis=0))
     value = blocks * whole - (blocks - 1) * centre
     return Estimate(value * unit, stderr * unit, f"jackknife of {size} samples in {blocks} blocks")
-
-
-@dataclass(frozen=True, eq=False)
-class PowerLaw:
-    r"""A fitted law :math:`y = A x^s`.
-
-    Attributes
-    ----------
-    exponent, prefactor : Estimate
-        s and A, with statistical and systematic errors.
-    window : (float, float)
-        The x between which it was fitted, holding so many `points`.
-    """
-
-    exponent: Estimate
-    prefactor: Estimate
-    window: tuple[float, float]
-    points: int
-
-
-def _line(u: NDArray, v: NDArray, sigma: NDArray | None) -> tuple[NDArray, NDArray, float]:
-    """Slope and intercept of v over u, their errors for unit or given errors of v, and χ²."""
-    sigma = np.ones_like(u) if sigma is None else sigma
-    unit = sigma.min()
-    with np.errstate(all="ignore"):  # of errors that are too different: refused below
-        weight = (unit / sigma) ** 2
-        middle, height = weight @ u / weight.sum(), weight @ v / weight.sum()
-        spread = weight @ (u - middle) ** 2
-    if not spread > 0:
-        raise ValueError("x has places too close, or y errors too different; allowed: what determines a line")
-    slope = weight @ ((u - middle) * (v - height)) / spread
-    line = np.array([slope, height - slope * middle])
-    errors = unit * np.sqrt([1 / spread, 1 / weight.sum() + middle**2 / spread])
-    with np.errstate(over="ignore"):
-        return line, errors, float(np.sum(((v - line[0] * u - line[1]) / sigma) ** 2))
-
-
-def power_law(x: ArrayLike, y: Estimate | ArrayLike, *, window: tuple[float, float]) -> PowerLaw:
-    r"""Fit :math:`y = A x^s` on a stated window, a straight line in logarithms.
-
-    Parameters
-    ----------
-    x : (points,) array
-        Positive places, all different.
-    y : Estimate or (points,) array
-        Positive values.  Independent standard errors weigh the points; without
-        them all weigh the same and the errors come from the scatter.
-    window : (low, high)
-        Ends included.
-
-    Returns
-    -------
-    PowerLaw
-        The systematic error is the largest change when either half of the
-        points is left out; noise contributes to it, so it errs on the safe side.
-
-    Raises
-    ------
-    ValueError
-        If a number is not allowed, shapes differ, only some points in the
-        window have errors, or it holds fewer than 3.
-    Untrusted
-        If the window holds fewer than 4 points or spans less than a factor 3,
-        or if the points scatter about the line by more than their errors allow.
-    """
-    x = _check.reals("x", x, ndim=1)
-    estimate = y if isinstance(y, Estimate) else Estimate(_check.reals("y", y), 0.0, "given")
-    value, stderr = np.asarray(estimate.value), np.asarray(estimate.stderr)
-    low, high = _check.bounds("window", window)
-    if low <= 0:
-        raise ValueError(f"window = {window!r}; allowed: (low, high) with 0 < low < high")
-    if x.shape != value.shape:
-        raise ValueError(f"x has shape {x.shape} and y {value.shape}; allowed: equal shapes (points,)")
-    if len(np.unique(x)) < len(x):
-        raise ValueError(f"x = {_check.shown(x)}; allowed: different numbers")
-    inside = np.flatnonzero((x >= low) & (x <= high))
-    inside = inside[np.argsort(x[inside])]
-    x, value, stderr = x[inside], value[inside], stderr[inside]
-    points = len(x)
-    if points < 3:
-        raise ValueError(f"window = {window!r} holds {points} points; allowed: at least 3")
-    if np.any(value <= 0):
-        raise ValueError(f"y has the entry {value.min()} in the window; allowed: positive numbers")
-    if np.any(stderr > 0) and np.any(stderr == 0):
-        raise ValueError("y has points without an error; allowed: errors on all points or on none")
-
-    u, v = np.log(x), np.log(value)
-    with np.errstate(over="ignore"):
-        sigma = stderr / value if stderr[0] > 0 else None
-    line, errors, scatter = _line(u, v, sigma)
-    if sigma is None:
-        errors = errors * math.sqrt(scatter / (points - 2))
-    if not abs(line[1]) < 700:
-        raise ValueError(
-            f"x has a prefactor exp({line[1]:.0f}), beyond the floats; allowed: places nearer to 1"
-        )
-    half = (points + 1) // 2
-    halves = [
-        _line(u[part], v[part], None if sigma is None else sigma[part])[0]
-        for part in (np.s_[:half], np.s_[-half:])
-    ]
-    drift = np.abs(np.array(halves) - line).max(axis=0)
-    amplitude = math.exp(line[1])
-    how = f"{'un' if sigma is None else ''}weighted power-law fit of {points} points, {low:g} ≤ x ≤ {high:g}"
-    result = PowerLaw(
-        Estimate(line[0], errors[0], how, drift[0]),
-        Estimate(amplitude, amplitude * errors[1], how, amplitude * drift[1]),
-        (low, high),
-        points,
-    )
-    doubts = []
-    if points < FEWEST_POINTS:
-        doubts.append(f"it holds {points} points, {FEWEST_POINTS} are needed")
-    if x[-1] < LEAST_SPAN * x[0] * (1 - 1e-12):
-        doubts.append(f"its points span a factor {x[-1] / x[0]:.3g}, {LEAST_SPAN:g} is needed")
-    if sigma is not None and chdtrc(points - 2, scatter) < IMPLAUSIBLE:
-        doubts.append(f"the points scatter too much for their errors, χ² = {scatter:.3g} for {points - 2}")
-    if doubts:
-        message = f"window {window!r} does not support a power law: {'; '.join(doubts)}"
-        raise Untrusted(f"{message} (exponent {result.exponent:c})", result)
-    return result
