@@ -70,7 +70,7 @@ def _contour() -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
     """Points z and weights w so that exp(-x) = Re Σ w/(z + x) for every x ≥ 0, to 1e-14.
 
     The trapezoidal rule on Talbot's contour with the parameters of L. N. Trefethen, J. A. C. Weideman and
-    T. Schmelzer, BIT Numer. Math. 46, 653 (2006); points come in conjugate pairs.
+    T. Schmelzer, BIT 46, 653 (2006); points come in conjugate pairs.
     """
     angle = (2 * np.arange(CONTOUR // 2) + 1) * np.pi / CONTOUR
     cotangent = 1 / np.tan(0.6407 * angle)
