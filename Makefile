@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # not notice a change in a function that another file inlines.
 export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba/$(shell cat lattice/_kernels/*.py 2>/dev/null | cksum | cut -d' ' -f1)
 
-.PHONY: help book test format site-test claims lab serve bench pdf pins clean
+.PHONY: help book test reseed format site-test claims lab serve bench pdf pins clean
 
 help:  ## this list
 	@echo "Lattice Kinetics. What can be made:"
@@ -19,12 +19,16 @@ help:  ## this list
 book: $(VENV)/.book  ## the site, executed and rendered: _build/html
 	@$(BIN)/python book/_build.py
 
-test: $(VENV)/.dev  ## style, spelling, architecture and the tests that take seconds
+test: $(VENV)/.dev  ## style, spelling, architecture and the tests that take seconds (SHIFT=n: other seeds)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(if $(SHIFT),--shift $(SHIFT))
+
+reseed: $(VENV)/.dev  ## tests, claims under a minute and pages with SHIFT=n added to every seed
+	@test -n "$(SHIFT)" || { echo "Say by how much: make reseed SHIFT=1000"; exit 1; }
+	$(BIN)/python -m pytest -m "not minutes and not site" --shift $(SHIFT)
 
 format: $(VENV)/.dev  ## bring modules and cells into the style that `make test` asks for
 	$(BIN)/ruff check --fix --quiet . || true

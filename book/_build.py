@@ -15,14 +15,17 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
+import nbformat
 import yaml
 from jupyter_cache import get_cache
 from jupyter_cache.base import JupyterCacheAbstract
 from jupyter_cache.cache.db import NbProjectRecord
 from jupyter_cache.executors.basic import ExecutionWorkerLocalMProc, ProcessData
 from myst_nb.core.read import is_myst_markdown_notebook
+from nbclient import NotebookClient
 from sphinx_external_toc.parsing import parse_toc_yaml
 from tqdm import tqdm
 
@@ -42,6 +45,30 @@ REDIRECT = """<!DOCTYPE html>
 <meta http-equiv="refresh" content="0; url={page}.html"></head>
 <body><a href="{page}.html">{title}</a></body></html>
 """
+
+
+def own_package() -> None:
+    """Make sure that the book computes with its own package.
+
+    The environment of a copied checkout still leads to the package of the first one, and a kernel
+    need not be the Python that runs this.  So both are asked.
+
+    Raises
+    ------
+    SystemExit
+        If either finds `lattice` elsewhere.
+    """
+    question = "import importlib.util as u; print(getattr(u.find_spec('lattice'), 'origin', None), end='')"
+    cell = nbformat.v4.new_code_cell(question)
+    NotebookClient(nbformat.v4.new_notebook(cells=[cell]), kernel_name="python3").execute()
+    here = getattr(find_spec("lattice"), "origin", None)
+    for who, found in (("Python", here), ("the kernel of the cells", cell.outputs[0]["text"])):
+        if found is None or Path(found).resolve() != ROOT / "lattice" / "__init__.py":
+            raise SystemExit(
+                f"The book in {ROOT} would be computed with another package: {who} finds `lattice` in "
+                f"{found and Path(found).parent}; allowed: {ROOT / 'lattice'}. "
+                "In a copied checkout remove .venv and run `make book` again."
+            )
 
 
 def foundations_hash() -> str:
@@ -137,6 +164,7 @@ def report(pages: list[Path], cache: JupyterCacheAbstract) -> None:
 
 
 def main(builder: str = "html") -> None:
+    own_package()
     config = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
     cache = open_cache()
     pages = notebook_pages()

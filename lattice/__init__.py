@@ -5,14 +5,23 @@ do) and `lattice.kinetic` (what distributions do), which never import each other
 """
 
 from . import ensemble as _ensemble
+from . import fits as _fits
 from . import model as _model
 from . import stats as _stats
 from . import thermo as _thermo
 from . import waves as _waves
 from .ensemble import *
+from .fits import *
 from .model import *
 from .stats import *
 from .thermo import *
 from .waves import *
 
-__all__ = [*_model.__all__, *_waves.__all__, *_thermo.__all__, *_stats.__all__, *_ensemble.__all__]
+__all__ = [
+    *_model.__all__,
+    *_waves.__all__,
+    *_thermo.__all__,
+    *_stats.__all__,
+    *_fits.__all__,
+    *_ensemble.__all__,
+]

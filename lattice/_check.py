@@ -7,9 +7,12 @@ masked entry or an imaginary part is no number.
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import inspect
 import math
 import numbers
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = [
     "bounds",
     "field",
+    "finite",
     "generator",
     "instance",
     "integer",
@@ -52,7 +56,8 @@ def number(
     below: float | None = None,
 ) -> float:
     """A finite real number, at least `least`, above `above`, at most `most` and below `below`."""
-    whole = value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
+    plain = isinstance(value, np.ndarray) and value.ndim == 0 and not np.ma.is_masked(value)
+    whole = value.item() if plain else value
     try:
         real = isinstance(whole, numbers.Real) and not isinstance(whole, (bool, np.bool_))
         found = float(whole) if real else math.nan
@@ -111,27 +116,36 @@ def _entries(name: str, value: ArrayLike, kinds: str, what: str) -> NDArray:
     return array
 
 
+def _as(kind: type, name: str, array: NDArray) -> NDArray:
+    """The array in double precision, of which numbers of a higher one may be out of range."""
+    with np.errstate(over="ignore"):
+        converted = array.astype(kind, copy=False)
+    if converted is not array and not np.isfinite(converted).all():
+        raise ValueError(f"{name} has entries beyond the range of float64; allowed: finite numbers")
+    return converted
+
+
 def reals(name: str, value: ArrayLike, *, ndim: int | None = None) -> NDArray[np.float64]:
     """An array of finite real numbers, float64 and not empty; with so many dimensions if that is said."""
-    array = _entries(name, value, "iuf", "real numbers").astype(np.float64, copy=False)
+    array = _as(np.float64, name, _entries(name, value, "iuf", "real numbers"))
     if ndim is not None and array.ndim != ndim:
         raise ValueError(f"{name} has shape {array.shape}; allowed: {ndim} dimension{'s' * (ndim > 1)}")
-    if not np.isfinite(array).all():  # a number of higher precision beyond the floats
-        raise ValueError(f"{name} has entries beyond the range of float64; allowed: finite numbers")
     return array
 
 
 def field(name: str, value: ArrayLike) -> NDArray[np.complex128]:
     """An array of finite complex numbers, complex128 and not empty."""
-    return _entries(name, value, "iufc", "numbers").astype(np.complex128, copy=False)
+    return _as(np.complex128, name, _entries(name, value, "iufc", "numbers"))
 
 
 def bounds(name: str, value: object, *, least: float | None = None) -> tuple[float, float]:
     """A pair of finite numbers, the second larger; the first at least `least` if that is said."""
-    try:
-        low, high = (number(name, end) for end in value)
-    except (TypeError, ValueError):
-        low, high = math.inf, -math.inf
+    low, high = math.inf, -math.inf
+    if isinstance(value, (tuple, list, np.ndarray)):  # a set or a dict has no first end
+        try:
+            low, high = (number(name, end) for end in value)
+        except (TypeError, ValueError):
+            low, high = math.inf, -math.inf
     if not low < high or (least is not None and low < least):
         floor = "" if least is None else f"{least:g} ≤ "
         raise _refuse(name, value, f"a pair (low, high) of finite numbers with {floor}low < high")
@@ -141,8 +155,9 @@ def bounds(name: str, value: object, *, least: float | None = None) -> tuple[flo
 def times(value: ArrayLike, *, strictly: bool = False) -> NDArray[np.float64]:
     """A vector of ascending times, the first not negative; all different if `strictly`."""
     array = reals("times", value)
-    steps = np.diff(array) if array.ndim == 1 else array
-    if array.ndim != 1 or array[0] < 0 or (steps < 0).any() or (strictly and (steps == 0).any()):
+    vector = array if array.ndim == 1 else np.array([-1.0])
+    later, before = vector[1:], vector[:-1]  # their differences may be beyond the floats
+    if vector[0] < 0 or (later < before).any() or (strictly and (later == before).any()):
         how = "increasing" if strictly else "ascending"
         raise _refuse("times", value, f"a vector of {how} numbers, the first not negative")
     return array
@@ -153,19 +168,47 @@ def generator(rng: object) -> np.random.Generator:
 
     A seed is whatever `numpy.random.default_rng` takes, except None: nothing is random unless asked for.
     """
+    allowed = "a numpy.random.Generator, or a seed: an integer, not negative, for example"
     if rng is None or isinstance(rng, (bool, np.bool_, str, bytes, float)):
-        raise _refuse(
-            "rng", rng, "a numpy.random.Generator, or a seed: an integer, not negative, for example"
-        )
+        raise _refuse("rng", rng, allowed)
     try:
-        return np.random.default_rng(rng)
+        found = np.random.default_rng(rng)
     except (TypeError, ValueError) as error:
-        raise _refuse(
-            "rng", rng, "a numpy.random.Generator, or a seed: an integer, not negative, for example"
-        ) from error
+        raise _refuse("rng", rng, allowed) from error
+    if not hasattr(found.bit_generator.seed_seq, "spawn"):  # of a RandomState: it has no children
+        raise _refuse("rng", rng, allowed)
+    return found
 
 
 def work(name: str, value: object, count: float, most: float) -> None:
     """Refuse an argument that would cost more than `most` steps; `count` of them are needed."""
     if not count <= most:
         raise ValueError(f"{name} = {shown(value)} needs {count:.1e} steps; allowed: at most {most:.0e}")
+
+
+def finite(function: Callable) -> Callable:
+    """Decorate a function of numbers: a result beyond the floats is a ValueError that names the arguments.
+
+    It returns a number, an array, a tuple or a record of them.  What overflows on the way ends there.
+    """
+
+    def beyond(args: tuple, kwargs: dict) -> ValueError:
+        given = inspect.signature(function).bind(*args, **kwargs).arguments
+        if "self" in given:
+            given = {type(given["self"]).__name__.lower() if k == "self" else k: v for k, v in given.items()}
+        words = ", ".join(f"{name} = {shown(value)}" for name, value in given.items())
+        return ValueError(f"{words}: {function.__name__} is beyond the floats; allowed: smaller numbers")
+
+    @functools.wraps(function)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        try:
+            with np.errstate(over="raise", divide="ignore", invalid="ignore"):
+                result = function(*args, **kwargs)
+        except (ArithmeticError, np.linalg.LinAlgError) as error:
+            raise beyond(args, kwargs) from error
+        held = tuple(vars(result).values()) if dataclasses.is_dataclass(result) else result
+        if not all(np.isfinite(part).all() for part in (held if isinstance(held, tuple) else (held,))):
+            raise beyond(args, kwargs)
+        return result
+
+    return checked

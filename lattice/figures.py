@@ -60,6 +60,7 @@ from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
+from lattice._check import instance, integer, one_of, reals, shown
 from lattice.stats import Estimate
 
 __all__ = ["COLOURS", "STYLE", "Slider", "errorbar", "slider", "use_style"]
@@ -163,13 +164,20 @@ def errorbar(
     Raises
     ------
     ValueError
-        If there are not as many estimates as abscissae.
+        If there are not as many estimates as abscissae, or an argument is something else.
     """
-    each = [estimates] if isinstance(estimates, Estimate) else list(estimates)
+    instance("ax", ax, Axes, "axes of matplotlib")
+    x = reals("x", x, ndim=1)
+    try:
+        each = (estimates,) if isinstance(estimates, Estimate) else tuple(estimates)
+    except TypeError:
+        each = ()
+    if not each or not all(isinstance(estimate, Estimate) for estimate in each):
+        raise ValueError(f"estimates = {shown(estimates)}; allowed: an Estimate, or some of them")
     value = np.concatenate([np.atleast_1d(estimate.value) for estimate in each])
     stderr = np.concatenate([np.atleast_1d(estimate.stderr) for estimate in each])
     if len(value) != len(x):
-        raise ValueError(f"estimates holds {len(value)} values; allowed: one per abscissa, {len(x)}")
+        raise ValueError(f"estimates holds {len(value)} values and x {len(x)}; allowed: one per abscissa")
     turn = sum(isinstance(container, ErrorbarContainer) for container in ax.containers) % len(LINES)
     look = {"color": COLOURS[LINES[turn]], "marker": MARKERS[turn], "linestyle": "none"}
     return ax.errorbar(x, value, yerr=stderr, **(look | options))
@@ -204,7 +212,8 @@ class Slider:
 
     def frame(self, *index: int) -> int:
         """Number of the frame for one index per parameter."""
-        return int(np.ravel_multi_index(index, [len(texts) for _, texts in self.controls]))
+        sizes = [len(texts) for _, texts in self.controls]
+        return int(np.ravel_multi_index(_indices("index", index, sizes), sizes))
 
     def html(self) -> str:
         """The face for the site: all frames, and controls that ``slider.js`` shows and moves."""
@@ -302,30 +311,27 @@ def slider(
     >>> len(picture.frames)
     3
     """
+    instance("draw", draw, Callable, "a callable that returns a figure")
     controls = _controls(values)
-    start = (start,) * len(controls) if isinstance(start, int) else tuple(start)
-    if len(start) != len(controls) or not all(
-        0 <= i < len(texts) for i, (_, texts) in zip(start, controls, strict=True)
-    ):
-        raise ValueError(f"start = {start!r}; allowed: one index into the values per parameter")
-    if kind not in ("svg", "png"):
-        raise ValueError(f"kind = {kind!r}; allowed: 'svg' or 'png'")
-    if not (callable(alt) or alt):
-        raise ValueError(f"alt = {alt!r}; allowed: a text or a callable that returns one")
+    many = isinstance(start, (tuple, list))
+    start = _indices("start", start if many else (start,) * len(controls), [len(c) for _, c in controls])
+    one_of("kind", kind, ("svg", "png"))
+    if not (callable(alt) or (isinstance(alt, str) and alt)):
+        raise ValueError(f"alt = {shown(alt)}; allowed: a text or a callable that returns one")
 
     pictures, alts, sizes = [], [], set()
     places = itertools.product(*(range(len(texts)) for _, texts in controls))
     for place, point in zip(places, itertools.product(*values.values()), strict=True):
         figure = draw(*point)
         if not isinstance(figure, Figure):
-            raise ValueError(f"draw{point!r} returned {figure!r}; allowed: a matplotlib Figure")
+            raise ValueError(f"draw{shown(point)} returned {shown(figure)}; allowed: a matplotlib Figure")
         plt.close(figure)  # else the notebook displays it below the slider as well
         sizes.add(tuple(map(float, figure.get_size_inches())))
         pictures.append(_svg(figure) if kind == "svg" else _png(figure))
         if place == start:
             png = _png(figure)
         now = ", ".join(f"{label} = {texts[i]}" for (label, texts), i in zip(controls, place, strict=True))
-        alts.append(alt(*point) if callable(alt) else f"{alt} ({now})")
+        alts.append(instance("alt", alt(*point), str, "texts") if callable(alt) else f"{alt} ({now})")
     if len(sizes) > 1:
         raise ValueError(f"draw returned figures of {sorted(sizes)} inches; allowed: one size for all frames")
 
@@ -347,11 +353,21 @@ def slider(
 def _controls(values: Mapping[str, Sequence[Any]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Labels and texts of the values, checked."""
     if not (isinstance(values, Mapping) and 1 <= len(values) <= 2):
-        raise ValueError(f"values = {values!r}; allowed: a mapping of one or two labels to their values")
+        raise ValueError(f"values = {shown(values)}; allowed: a mapping of one or two labels to their values")
     for label, series in values.items():
-        if len(series) < 2:
-            raise ValueError(f"values[{label!r}] = {series!r}; allowed: at least two values")
+        several = isinstance(series, (Sequence, np.ndarray)) and not isinstance(series, (str, bytes))
+        if not isinstance(label, str) or not several or len(series) < 2:
+            raise ValueError(
+                f"values[{label!r}] = {shown(series)}; allowed: a label, and at least two values"
+            )
     return tuple((label, tuple(map(_text, series))) for label, series in values.items())
+
+
+def _indices(name: str, given: Sequence[int], sizes: Sequence[int]) -> tuple[int, ...]:
+    """One index into each of the controls."""
+    if len(given) != len(sizes):
+        raise ValueError(f"{name} = {shown(given)}; allowed: one index into the values per parameter")
+    return tuple(integer(name, i, least=0, most=size - 1) for i, size in zip(given, sizes, strict=True))
 
 
 def _text(value: Any) -> str:

@@ -7,14 +7,14 @@ mass, Boltzmann's constant and the lattice spacing are 1.
 
 from __future__ import annotations
 
-import math
-import numbers
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from ._check import finite, instance, integer, number, reals, shown, work
 
 __all__ = [
     "Bond",
@@ -34,19 +34,17 @@ __all__ = [
 
 Boundary = Literal["periodic", "fixed", "free"]
 BOUNDARIES = ("periodic", "fixed", "free")
+MOST_ENTRIES = 4e8  # of a matrix: 3 GB
+MOST_SITES = 10**9  # the displacements alone of more would be 8 GB
 
 
-def _coefficient(owner: str, name: str, value: ArrayLike) -> float | NDArray[np.float64]:
+def _coefficient(name: str, value: ArrayLike) -> float | NDArray[np.float64]:
     """A finite number, or a read-only vector of finite numbers."""
-    array = np.array(value, dtype=np.float64)
-    if array.ndim > 1 or array.size == 0:
-        raise ValueError(f"{owner}.{name} has shape {array.shape}; allowed: a number or a 1-d array")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{owner}.{name} = {value!r}; allowed: finite numbers")
-    if array.ndim == 0:
-        return float(array)
+    array = reals(name, value).copy()
+    if array.ndim > 1:
+        raise ValueError(f"{name} has shape {array.shape}; allowed: a number or a 1-d array")
     array.setflags(write=False)
-    return array
+    return array if array.ndim else float(array)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +65,7 @@ class Bond:
     Raises
     ------
     ValueError
-        If a coefficient is not finite or has more than one dimension.
+        If a coefficient is not finite or has more than one dimension, or two vectors differ in length.
     """
 
     chi: float | NDArray[np.float64] = 0.0
@@ -77,9 +75,16 @@ class Bond:
     m: float | NDArray[np.float64] = 1.0
 
     def __post_init__(self) -> None:
+        lengths = {}
         for f in fields(self):
-            value = _coefficient(type(self).__name__, f.name, getattr(self, f.name))
+            name = f"{type(self).__name__}.{f.name}"
+            value = _coefficient(name, getattr(self, f.name))
             object.__setattr__(self, f.name, value)
+            if np.ndim(value):
+                lengths[len(value)] = name
+        if len(lengths) > 1:
+            words = " and ".join(f"{name} has {length} entries" for length, name in lengths.items())
+            raise ValueError(f"{words}; allowed: a number, or vectors of one length")
 
     @classmethod
     def fput(cls, *, alpha: ArrayLike = 0.0, beta: ArrayLike = 0.0, chi: ArrayLike = 1.0) -> Bond:
@@ -96,23 +101,43 @@ class Bond:
         """Whether the law is quadratic."""
         return not (np.any(self.alpha) or np.any(self.beta) or np.any(self.J))
 
+    @property
+    def is_zero(self) -> bool:
+        """Whether the law exerts no force anywhere."""
+        return self.is_harmonic and not np.any(self.chi)
+
+    def _stretched(self, r: ArrayLike) -> NDArray[np.float64]:
+        """The argument r, checked to fit the coefficients."""
+        r = reals("r", r)
+        entries = {len(value) for f in fields(self) if np.ndim(value := getattr(self, f.name))}
+        if r.ndim and entries and r.shape[-1] not in entries:
+            raise ValueError(f"r has shape {r.shape}; allowed: a number or (..., {entries.pop()})")
+        return r
+
+    @finite
     def potential(self, r: ArrayLike) -> NDArray[np.float64]:
         """V(r), elementwise; the last axis of `r` runs over the bonds."""
-        r = np.asarray(r, dtype=np.float64)
+        return self._potential(self._stretched(r))
+
+    @finite
+    def slope(self, r: ArrayLike) -> NDArray[np.float64]:
+        """V'(r): the tension of a bond stretched by r."""
+        return self._slope(self._stretched(r))
+
+    @finite
+    def curvature(self, r: ArrayLike) -> NDArray[np.float64]:
+        """V''(r): the stiffness of a bond stretched by r."""
+        r = self._stretched(r)
+        polynomial = self.chi + r * (2 * self.alpha + 3 * r * self.beta)
+        return polynomial + self.J * self.m**2 * np.cos(self.m * r)
+
+    def _potential(self, r: NDArray[np.float64]) -> NDArray[np.float64]:
         polynomial = r * r * (self.chi / 2 + r * (self.alpha / 3 + r * self.beta / 4))
         # 2 sin²(mr/2) = 1 - cos(mr), without the cancellation at small r
         return polynomial + 2 * self.J * np.sin(self.m * r / 2) ** 2
 
-    def slope(self, r: ArrayLike) -> NDArray[np.float64]:
-        """V'(r): the tension of a bond stretched by r."""
-        r = np.asarray(r, dtype=np.float64)
+    def _slope(self, r: NDArray[np.float64]) -> NDArray[np.float64]:
         return r * (self.chi + r * (self.alpha + r * self.beta)) + self.J * self.m * np.sin(self.m * r)
-
-    def curvature(self, r: ArrayLike) -> NDArray[np.float64]:
-        """V''(r): the stiffness of a bond stretched by r."""
-        r = np.asarray(r, dtype=np.float64)
-        polynomial = self.chi + r * (2 * self.alpha + 3 * r * self.beta)
-        return polynomial + self.J * self.m**2 * np.cos(self.m * r)
 
 
 class Pin(Bond):
@@ -154,22 +179,16 @@ class Chain:
     def __post_init__(self) -> None:
         if isinstance(self.boundary, list):
             object.__setattr__(self, "boundary", tuple(self.boundary))
-        ends = self.ends
-        if len(ends) != 2 or any(end not in BOUNDARIES for end in ends) or ends.count("periodic") == 1:
+        known = [end for end in self.ends if isinstance(end, str) and end in BOUNDARIES]
+        if not len(known) == len(self.ends) == 2 or known.count("periodic") == 1:
             raise ValueError(
-                f"boundary = {self.boundary!r}; allowed: 'periodic', 'fixed', 'free' "
+                f"boundary = {shown(self.boundary)}; allowed: 'periodic', 'fixed', 'free' "
                 "or a pair such as ('fixed', 'free')"
             )
-        least = 3 if self.periodic else 2
-        if isinstance(self.n, bool) or not isinstance(self.n, (int, np.integer)) or self.n < least:
-            raise ValueError(f"n = {self.n!r}; allowed: an integer of at least {least}")
-        object.__setattr__(self, "n", int(self.n))
-        for name, kind, law, length in (
-            ("bond", Bond, self.bond, self.n_bonds),
-            ("pin", Pin, self.pin, self.n),
-        ):
-            if not isinstance(law, kind):
-                raise ValueError(f"{name} = {law!r}; allowed: a {kind.__name__}")
+        n = integer("n", self.n, least=3 if self.periodic else 2, most=MOST_SITES)
+        object.__setattr__(self, "n", n)
+        for name, kind, length in (("bond", Bond, self.n_bonds), ("pin", Pin, n)):
+            law = instance(name, getattr(self, name), kind, f"a {kind.__name__}")
             for f in fields(law):
                 value = getattr(law, f.name)
                 if np.ndim(value) and len(value) != length:
@@ -203,15 +222,18 @@ class Chain:
         return all(np.ndim(getattr(law, f.name)) == 0 for law in (self.bond, self.pin) for f in fields(law))
 
     def on_sites(self, name: str, values: ArrayLike) -> NDArray[np.float64]:
-        """Values on the sites, checked to have shape (..., n)."""
-        values = np.asarray(values, dtype=np.float64)
+        """Values on the sites, checked to be finite and to have shape (..., n)."""
+        values = reals(instance("name", name, str, "a string"), values)
         if values.shape[-1:] != (self.n,):
             raise ValueError(f"{name} has shape {values.shape}; allowed: (..., {self.n})")
         return values
 
+    @finite
     def stretches(self, q: ArrayLike) -> NDArray[np.float64]:
         """Bond stretches r, shape (..., n_bonds), of displacements (..., n)."""
-        q = self.on_sites("q", q)
+        return self._stretches(self.on_sites("q", q))
+
+    def _stretches(self, q: NDArray[np.float64]) -> NDArray[np.float64]:
         wall = np.zeros((*q.shape[:-1], 1))
         left = [wall] if self.ends[0] == "fixed" else []
         right = [q[..., :1]] if self.periodic else [wall] if self.ends[1] == "fixed" else []
@@ -223,7 +245,12 @@ class Chain:
         Slot j lies to the left of site j and slot j + 1 to its right; on a ring
         the first slot repeats the last, and the slot beyond a free end holds 0.
         """
-        values = np.asarray(values, dtype=np.float64)
+        values = reals("values", values)
+        if values.shape[-1:] != (self.n_bonds,):
+            raise ValueError(f"values has shape {values.shape}; allowed: (..., {self.n_bonds})")
+        return self._slots(values)
+
+    def _slots(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         none = np.zeros((*values.shape[:-1], 1))
         if self.periodic:
             return np.concatenate([values[..., -1:], values], axis=-1)
@@ -231,20 +258,29 @@ class Chain:
         right = [none] if self.ends[1] == "free" else []
         return np.concatenate([*left, values, *right], axis=-1)
 
+    @finite
     def stiffness_matrix(self) -> NDArray[np.float64]:
         r"""The symmetric (n, n) matrix :math:`\Phi` of second derivatives at q = 0.
 
         The harmonic part of the potential energy is :math:`\frac12 q^\top\Phi q`.
+
+        Raises
+        ------
+        ValueError
+            If the chain has more than 20,000 sites, or an entry is beyond the floats.
         """
-        gradient = self.stretches(np.eye(self.n)).T  # dr/dq, shape (n_bonds, n)
+        work("chain", self, self.n**2, MOST_ENTRIES)
+        gradient = self._stretches(np.eye(self.n)).T  # dr/dq, shape (n_bonds, n)
         bonds = np.broadcast_to(self.bond.curvature(0.0), self.n_bonds)
         pins = np.broadcast_to(self.pin.curvature(0.0), self.n)
         return gradient.T @ (bonds[:, None] * gradient) + np.diag(pins)
 
+    @finite
     def force(self, q: ArrayLike) -> NDArray[np.float64]:
         """The force on each site, shape (..., n), of displacements (..., n)."""
-        tension = self.slots(self.bond.slope(self.stretches(q)))
-        return np.diff(tension, axis=-1) - self.pin.slope(q)
+        q = self.on_sites("q", q)
+        tension = self._slots(self.bond._slope(self._stretches(q)))
+        return np.diff(tension, axis=-1) - self.pin._slope(q)
 
 
 @dataclass(frozen=True)
@@ -274,26 +310,23 @@ class Langevin:
     force: float = 0.0
 
     def __post_init__(self) -> None:
-        if isinstance(self.site, bool) or not isinstance(self.site, (int, np.integer)):
-            raise ValueError(f"site = {self.site!r}; allowed: an integer")
-        for name in ("temperature", "friction", "force"):
-            value = getattr(self, name)
-            if (
-                not isinstance(value, numbers.Real)
-                or not math.isfinite(value)
-                or (name != "force" and value < 0)
-            ):
-                allowed = "a finite number" if name == "force" else "a finite number, not negative"
-                raise ValueError(f"{name} = {value!r}; allowed: {allowed}")
-
-
-def _check_rate(rate: float) -> None:
-    if isinstance(rate, bool) or not isinstance(rate, numbers.Real) or not 0 <= rate < math.inf:
-        raise ValueError(f"rate = {rate!r}; allowed: a finite number, not negative")
+        object.__setattr__(self, "site", integer("site", self.site))
+        for name, least in (("temperature", 0), ("friction", 0), ("force", None)):
+            object.__setattr__(self, name, number(name, getattr(self, name), least=least))
 
 
 @dataclass(frozen=True)
-class VelocityFlip:
+class _Noise:
+    """What the noises have in common: a finite rate that is not negative."""
+
+    rate: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rate", number("rate", self.rate, least=0))
+
+
+@dataclass(frozen=True)
+class VelocityFlip(_Noise):
     r"""Each momentum changes its sign at a rate: keeps the energy and not the momentum.
 
     :math:`\langle p_j\rangle` decays at twice the rate (what draws a *random* sign at rate γ flips at γ/2).
@@ -301,22 +334,12 @@ class VelocityFlip:
     Parameters
     ----------
     rate : float
-        Flips a site and unit of time, not negative.
-
-    Raises
-    ------
-    ValueError
-        If the rate is negative or not finite.
+        Flips a site and unit of time; a ValueError if it is negative or not finite.
     """
-
-    rate: float
-
-    def __post_init__(self) -> None:
-        _check_rate(self.rate)
 
 
 @dataclass(frozen=True)
-class StretchFlip:
+class StretchFlip(_Noise):
     r"""Each stretch between two sites changes its sign at a rate: :math:`r_j \to -r_j`.
 
     Keeps the momenta, and the energy if V is even and nothing is pinned; not the length of the chain.
@@ -324,22 +347,12 @@ class StretchFlip:
     Parameters
     ----------
     rate : float
-        Flips a bond and unit of time, not negative.
-
-    Raises
-    ------
-    ValueError
-        If the rate is negative or not finite.
+        Flips a bond and unit of time; a ValueError if it is negative or not finite.
     """
-
-    rate: float
-
-    def __post_init__(self) -> None:
-        _check_rate(self.rate)
 
 
 @dataclass(frozen=True)
-class VelocityExchange:
+class VelocityExchange(_Noise):
     r"""Neighbours exchange their momenta at a rate, :math:`p_j \leftrightarrow p_{j+1}`.
 
     Keeps the momentum and the kinetic energy.
@@ -347,22 +360,12 @@ class VelocityExchange:
     Parameters
     ----------
     rate : float
-        Exchanges a bond between two sites and unit of time, not negative.
-
-    Raises
-    ------
-    ValueError
-        If the rate is negative or not finite.
+        Exchanges a bond between two sites and unit of time; a ValueError if it is negative or not finite.
     """
-
-    rate: float
-
-    def __post_init__(self) -> None:
-        _check_rate(self.rate)
 
 
 @dataclass(frozen=True)
-class ThreeSiteRotation:
+class ThreeSiteRotation(_Noise):
     r"""The momenta of every three neighbours diffuse on the circle that keeps their sum and sum of squares.
 
     The generator is :math:`\gamma S`, :math:`S = \frac16\sum_z Y_z^2`, with
@@ -373,18 +376,8 @@ class ThreeSiteRotation:
     Parameters
     ----------
     rate : float
-        γ (the εγ of the source), not negative.
-
-    Raises
-    ------
-    ValueError
-        If the rate is negative or not finite.
+        γ (the εγ of the source); a ValueError if it is negative or not finite.
     """
-
-    rate: float
-
-    def __post_init__(self) -> None:
-        _check_rate(self.rate)
 
 
 Noise = VelocityFlip | StretchFlip | VelocityExchange | ThreeSiteRotation
@@ -411,11 +404,9 @@ class State:
 
     def __post_init__(self) -> None:
         for name in ("q", "p"):
-            array = np.array(getattr(self, name), dtype=np.float64, ndmin=2, order="C")
-            if array.ndim != 2 or array.size == 0:
-                raise ValueError(f"{name} has shape {array.shape}; allowed: (replicas, sites), none 0")
-            if not np.isfinite(array).all():
-                raise ValueError(f"{name} has entries that are not finite")
+            array = np.array(reals(name, getattr(self, name)), ndmin=2, order="C")
+            if array.ndim != 2:
+                raise ValueError(f"{name} has shape {array.shape}; allowed: (replicas, sites)")
             array.setflags(write=False)
             object.__setattr__(self, name, array)
         if self.q.shape != self.p.shape:
@@ -427,6 +418,18 @@ class State:
         return self.q.shape[0]
 
 
+def listed(baths: Iterable[Langevin]) -> tuple[Langevin, ...]:
+    """The argument `baths` as a tuple, checked."""
+    try:
+        baths = tuple(baths)
+    except TypeError as error:  # one alone, for example
+        raise ValueError(f"baths = {shown(baths)}; allowed: a sequence of Langevin baths") from error
+    for bath in baths:
+        if not isinstance(bath, Langevin):
+            raise ValueError(f"baths contains {shown(bath)}; allowed: Langevin baths")
+    return baths
+
+
 def bath_sites(chain: Chain, baths: Iterable[Langevin]) -> list[int]:
     """The sites, counted from 0, at which the baths of a chain act.
 
@@ -435,40 +438,63 @@ def bath_sites(chain: Chain, baths: Iterable[Langevin]) -> list[int]:
     ValueError
         If `baths` holds something else, a site does not exist, or two baths share one.
     """
-    if isinstance(baths, Langevin):
-        raise ValueError(f"baths = {baths!r}; allowed: a sequence of Langevin baths")
-    baths = list(baths)
+    return _bath_sites(instance("chain", chain, Chain, "a Chain").n, listed(baths))
+
+
+def _bath_sites(n: int, baths: tuple[Langevin, ...]) -> list[int]:
     for bath in baths:
-        if not isinstance(bath, Langevin):
-            raise ValueError(f"baths contains {bath!r}; allowed: Langevin baths")
-        if not -chain.n <= bath.site < chain.n:
-            raise ValueError(f"site = {bath.site} of a bath; allowed: {-chain.n} to {chain.n - 1}")
-    sites = [bath.site % chain.n for bath in baths]
+        if not -n <= bath.site < n:
+            raise ValueError(f"site = {shown(bath.site)} of a bath; allowed: {-n} to {n - 1}")
+    sites = [bath.site % n for bath in baths]
     if len(set(sites)) < len(sites):
         raise ValueError(f"baths act at sites {sites}; allowed: one bath a site")
     return sites
 
 
+def phase_space(chain: Chain, q: ArrayLike, p: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Displacements and momenta (..., n) of a chain as arrays, checked."""
+    instance("chain", chain, Chain, "a Chain")
+    q, p = chain.on_sites("q", q), chain.on_sites("p", p)
+    if q.shape != p.shape:
+        raise ValueError(f"p has shape {p.shape} and q {q.shape}; allowed: equal shapes")
+    return q, p
+
+
+@finite
 def kinetic_energy(p: ArrayLike) -> NDArray[np.float64]:
-    r"""The kinetic energy :math:`\sum_j p_j^2/2`, shape (...), of momenta (..., n)."""
+    r"""The kinetic energy :math:`\sum_j p_j^2/2`, shape (...), of momenta (..., n).
+
+    Raises a ValueError if a momentum is not finite, or the energy beyond the floats.
+    """
+    p = reals("p", p)
+    if p.ndim == 0:
+        raise ValueError(f"p = {shown(p)}; allowed: (..., n)")
     return 0.5 * np.square(p).sum(axis=-1)
 
 
+@finite
 def site_energy(chain: Chain, q: ArrayLike, p: ArrayLike) -> NDArray[np.float64]:
     """The energy of each site, shape (..., n).
 
     Kinetic and on-site energy and half of each neighbouring bond's; a bond to
     a wall belongs to its one site.  The sum over sites is the total energy.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, an entry is not finite, or an energy is beyond the floats.
     """
-    p = chain.on_sites("p", p)
-    share = 0.5 * chain.slots(chain.bond.potential(chain.stretches(q)))
+    q, p = phase_space(chain, q, p)
+    share = 0.5 * chain._slots(chain.bond._potential(chain._stretches(q)))
     for end, slot in zip(chain.ends, (0, -1), strict=True):
         if end == "fixed":
             share[..., slot] *= 2
-    return 0.5 * p * p + chain.pin.potential(q) + share[..., :-1] + share[..., 1:]
+    return 0.5 * p * p + chain.pin._potential(q) + share[..., :-1] + share[..., 1:]
 
 
+@finite
 def energy(chain: Chain, q: ArrayLike, p: ArrayLike) -> NDArray[np.float64]:
-    """The total energy, shape (...), of displacements and momenta (..., n)."""
-    potential = chain.bond.potential(chain.stretches(q)).sum(axis=-1)
-    return kinetic_energy(chain.on_sites("p", p)) + potential + chain.pin.potential(q).sum(axis=-1)
+    """The total energy, shape (...), of displacements and momenta (..., n); errors as in `site_energy`."""
+    q, p = phase_space(chain, q, p)
+    potential = chain.bond._potential(chain._stretches(q)).sum(axis=-1)
+    return 0.5 * np.square(p).sum(axis=-1) + potential + chain.pin._potential(q).sum(axis=-1)

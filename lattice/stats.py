@@ -1,9 +1,9 @@
 r"""Numbers with error bars: estimates, their comparison, and how errors are found.
 
 `mean` and `jackknife` estimate from independent samples, `blocking` and
-`autocorrelation_time` from a correlated series, `power_law` on a stated window.
-Where the data do not support the error bar, :class:`Untrusted` is raised and
-carries the answer that should not be trusted.
+`autocorrelation_time` from a correlated series.  Where the data do not support
+the error bar, :class:`Untrusted` is raised and carries the answer that should
+not be trusted.
 """
 
 from __future__ import annotations
@@ -17,26 +17,24 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft
-from scipy.special import chdtrc
+
+from . import _check
 
 __all__ = [
     "Estimate",
-    "PowerLaw",
     "Untrusted",
     "autocorrelation_time",
     "blocking",
     "jackknife",
     "mean",
-    "power_law",
 ]
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 FEWEST_BLOCKS = 16  # the error of an error bar from so few is 18 %
 FEWEST_TIMES = 50  # length of a series in autocorrelation times
 WINDOW_TIMES = 4  # window of the autocorrelation sum, in autocorrelation times
-FEWEST_POINTS = 4
-LEAST_SPAN = 3.0
-IMPLAUSIBLE = 1e-6  # chance of a scatter below which a power law is doubted
+MOST_NUMBERS = 1e11  # that a jackknife hands on: minutes
+LARGEST = 1e307  # of an Estimate, so that differences and squared sums are floats
 
 
 class Untrusted(RuntimeError):
@@ -44,11 +42,11 @@ class Untrusted(RuntimeError):
 
     Attributes
     ----------
-    result : Estimate or PowerLaw
+    result : Estimate, PowerLaw or GreenKubo
         The answer all the same, to look at but not to rely on.
     """
 
-    def __init__(self, message: str, result: Estimate | PowerLaw) -> None:
+    def __init__(self, message: str, result: object) -> None:
         super().__init__(message, result)  # both, so that it survives a process pool
         self.result = result
 
@@ -95,13 +93,13 @@ class Estimate:
     systematic: float | NDArray[np.float64] = 0.0
 
     def __post_init__(self) -> None:
+        _check.instance("how", self.how, str, "a string")
         shape = np.shape(self.value)
         for name in ("value", "stderr", "systematic"):
-            given = getattr(self, name)
-            array = np.array(given, dtype=np.float64)
-            if not np.isfinite(array).all() or (name != "value" and (array < 0).any()):
-                allowed = "finite numbers" if name == "value" else "finite numbers, not negative"
-                raise ValueError(f"{name} = {given!r}; allowed: {allowed}")
+            array, least = _check.reals(name, getattr(self, name)), -LARGEST if name == "value" else 0.0
+            if (array < least).any() or (array > LARGEST).any():
+                allowed = f"{'' if least else 'not negative, '}at most {LARGEST:g} in size"
+                raise ValueError(f"{name} = {_check.shown(getattr(self, name))}; allowed: {allowed}")
             if array.shape not in ((), shape):
                 raise ValueError(f"{name} has shape {array.shape}; allowed: that of the value, {shape}")
             array = np.array(np.broadcast_to(array, shape))
@@ -125,7 +123,8 @@ class Estimate:
         -------
         float or array
             The signed difference over the `error` of both in quadrature, elementwise.
-            Between exact numbers it is 0 if they are equal and infinite if not.
+            Between exact numbers it is 0 if they are equal and infinite if not.  A normal number if
+            the errors come from many samples; from few see :func:`mean`.
 
         Raises
         ------
@@ -133,7 +132,7 @@ class Estimate:
             If `other` is not finite or its shape does not fit.
         """
         if not isinstance(other, Estimate):
-            other = Estimate(other, 0.0, "exact")
+            other = Estimate(_check.reals("other", other), 0.0, "exact")
         try:
             difference = np.subtract(self.value, other.value)
         except ValueError:
@@ -150,9 +149,13 @@ class Estimate:
         """Scaled by an exact factor."""
         if isinstance(factor, Estimate):
             return NotImplemented
-        factor = np.asarray(factor, dtype=np.float64)
-        size = np.abs(factor)
-        return Estimate(self.value * factor, self.stderr * size, self.how, self.systematic * size)
+        factor = _check.reals("factor", factor)
+        try:
+            with np.errstate(over="ignore"):
+                parts = [part * factor for part in (self.value, self.stderr, self.systematic)]
+            return Estimate(parts[0], np.abs(parts[1]), self.how, np.abs(parts[2]))
+        except ValueError as error:
+            raise ValueError(f"factor = {_check.shown(factor)}; allowed: one that fits ({error})") from error
 
     __rmul__ = __mul__
     __array_ufunc__ = None  # a numpy factor on the left leaves the product to us
@@ -204,13 +207,20 @@ def _written(value: float, stderr: float, systematic: float, digits: int, compac
 
 
 def _samples(name: str, values: ArrayLike, axis: int, least: int) -> NDArray[np.float64]:
-    """Finite numbers with the sample axis in front, at least so many of them."""
-    values = np.moveaxis(np.asarray(values, dtype=np.float64), axis, 0)
+    """Real numbers with the sample axis in front, at least so many of them."""
+    values = _check.reals(name, values)
+    if values.ndim == 0:
+        raise ValueError(f"{name} = {values}; allowed: an array of at least {least} entries")
+    values = np.moveaxis(values, _check.integer("axis", axis, least=-values.ndim, most=values.ndim - 1), 0)
     if len(values) < least:
         raise ValueError(f"{name} has {len(values)} entries; allowed: at least {least}")
-    if not np.isfinite(values).all():
-        raise ValueError(f"{name} has entries that are not finite; allowed: finite numbers")
     return values
+
+
+def _unit(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A power of two about as large as the largest along the first axis: squares in it are floats."""
+    largest = np.maximum(values.max(axis=0), -values.min(axis=0))
+    return np.ldexp(1.0, np.frexp(largest)[1] - 1)
 
 
 def _spread(numbers: NDArray) -> str:
@@ -222,6 +232,10 @@ def _spread(numbers: NDArray) -> str:
 def mean(samples: ArrayLike, axis: int = 0) -> Estimate:
     """The mean of independent samples, shape (...), with its standard error.
 
+    The error of few samples is itself uncertain, and deviations follow Student's law with size - 1
+    degrees of freedom: more than 3 errors off are 20 % of the means of 2 normal samples, 6 % of 4, 1.5 % of
+    10, and 0.3 % of many.
+
     Parameters
     ----------
     samples : (size, ...) array
@@ -230,11 +244,13 @@ def mean(samples: ArrayLike, axis: int = 0) -> Estimate:
     Raises
     ------
     ValueError
-        If there are fewer than 2 samples, or one is not finite.
+        If there are fewer than 2 samples, or one is no finite real number.
     """
     data = _samples("samples", samples, axis, least=2)
+    unit = _unit(data)
+    data = data / unit
     stderr = data.std(axis=0, ddof=1) / math.sqrt(len(data))
-    return Estimate(data.mean(axis=0), stderr, f"mean of {len(data)} independent samples")
+    return Estimate(data.mean(axis=0) * unit, stderr * unit, f"mean of {len(data)} independent samples")
 
 
 def blocking(series: ArrayLike, axis: int = 0) -> Estimate:
@@ -262,12 +278,14 @@ def blocking(series: ArrayLike, axis: int = 0) -> Estimate:
     Raises
     ------
     ValueError
-        If there are fewer than 16 values, or one is not finite.
+        If there are fewer than 16 values, or one is no finite real number.
     Untrusted
         If no plateau is reached with 16 blocks left: the series is shorter than
         about a hundred autocorrelation times.
     """
     data = _samples("series", series, axis, least=FEWEST_BLOCKS)
+    unit = _unit(data)
+    data = data / unit
     n, value = len(data), data.mean(axis=0)
     blocks, squares = data - value, []
     while len(blocks) >= FEWEST_BLOCKS:
@@ -282,7 +300,9 @@ def blocking(series: ArrayLike, axis: int = 0) -> Estimate:
     trusted = settled[-1]
     level = np.where(trusted, settled.argmax(axis=0), len(squares) - 1)
     stderr = np.sqrt(np.take_along_axis(squares, level[None], axis=0)[0])
-    result = Estimate(value, stderr, f"blocking of {n} values in blocks of {_spread(2.0**level)}")
+    result = Estimate(
+        value * unit, stderr * unit, f"blocking of {n} values in blocks of {_spread(2.0**level)}"
+    )
     if not np.all(trusted):
         raise Untrusted(
             f"series of {n} values is too short for its correlations: no plateau of the error "
@@ -308,12 +328,12 @@ def autocorrelation_time(series: ArrayLike, axis: int = 0) -> Estimate:
     Raises
     ------
     ValueError
-        If there are fewer than 16 values, one is not finite, or a series is constant.
+        If there are fewer than 16 values, one is no finite real number, or a series is constant.
     Untrusted
         If a series is shorter than 50 correlation times.
     """
     data = _samples("series", series, axis, least=FEWEST_BLOCKS)
-    n = len(data)
+    data, n = data / _unit(data), len(data)
     if np.any(np.ptp(data, axis=0) == 0):
         raise ValueError("series is constant; allowed: a series that varies")
     size, half = fft.next_fast_len(2 * n), n // 2
@@ -371,126 +391,23 @@ def jackknife(
     Raises
     ------
     ValueError
-        If there are fewer than 2 samples, one is not finite, or `blocks` does not divide the size.
+        If there are fewer than 2 samples, one is no finite real number, `blocks` does not divide the size,
+        they would hand on more than 1e11 numbers, or the statistic is not finite.
     """
+    _check.instance("statistic", statistic, Callable, "a function of samples")
     data = _samples("samples", samples, axis, least=2)
     size = len(data)
-    blocks = size if blocks is None else blocks
-    if blocks not in range(2, size + 1) or size % blocks:
-        raise ValueError(f"blocks = {blocks!r}; allowed: a divisor of {size}, at least 2")
-    whole = np.asarray(statistic(data), dtype=np.float64)
+    blocks = _check.integer("blocks", size if blocks is None else blocks, least=2)
+    if size % blocks:
+        raise ValueError(f"blocks = {blocks}; allowed: a divisor of {size}, at least 2")
+    _check.work("blocks", blocks, float(blocks) * data.size, MOST_NUMBERS)
     length = size // blocks
-    parts = np.array(
-        [statistic(np.delete(data, np.s_[b * length : (b + 1) * length], axis=0)) for b in range(blocks)]
-    )
+    found = [statistic(data)]
+    found += [statistic(np.delete(data, np.s_[b * length : (b + 1) * length], axis=0)) for b in range(blocks)]
+    values = _check.reals("what statistic returns", found)
+    unit = _unit(values)
+    whole, parts = values[0] / unit, values[1:] / unit
     centre = parts.mean(axis=0)
     stderr = np.sqrt((blocks - 1) / blocks * np.square(parts - centre).sum(axis=0))
     value = blocks * whole - (blocks - 1) * centre
-    return Estimate(value, stderr, f"jackknife of {size} samples in {blocks} blocks")
-
-
-@dataclass(frozen=True, eq=False)
-class PowerLaw:
-    r"""A fitted law :math:`y = A x^s`.
-
-    Attributes
-    ----------
-    exponent, prefactor : Estimate
-        s and A, with statistical and systematic errors.
-    window : (float, float)
-        The x between which it was fitted, holding so many `points`.
-    """
-
-    exponent: Estimate
-    prefactor: Estimate
-    window: tuple[float, float]
-    points: int
-
-
-def _line(u: NDArray, v: NDArray, sigma: NDArray | None) -> tuple[NDArray, NDArray, float]:
-    """Slope and intercept of v over u, their covariance for unit or given errors, and χ²."""
-    weight = np.ones_like(u) if sigma is None else 1 / sigma
-    coefficients, covariance = np.polyfit(u, v, 1, w=weight, cov="unscaled")
-    return coefficients, covariance, float(np.sum((weight * (v - np.polyval(coefficients, u))) ** 2))
-
-
-def power_law(x: ArrayLike, y: Estimate | ArrayLike, *, window: tuple[float, float]) -> PowerLaw:
-    r"""Fit :math:`y = A x^s` on a stated window, a straight line in logarithms.
-
-    Parameters
-    ----------
-    x : (points,) array
-        Positive places, all different.
-    y : Estimate or (points,) array
-        Positive values.  Independent standard errors weigh the points; without
-        them all weigh the same and the errors come from the scatter.
-    window : (low, high)
-        Ends included.
-
-    Returns
-    -------
-    PowerLaw
-        The systematic error is the largest change when either half of the
-        points is left out; noise contributes to it, so it errs on the safe side.
-
-    Raises
-    ------
-    ValueError
-        If a number is not allowed, shapes differ, only some points in the
-        window have errors, or it holds fewer than 3.
-    Untrusted
-        If the window holds fewer than 4 points or spans less than a factor 3,
-        or if the points scatter about the line by more than their errors allow.
-    """
-    estimate = y if isinstance(y, Estimate) else Estimate(y, 0.0, "given")
-    x, value = np.asarray(x, dtype=np.float64), np.asarray(estimate.value)
-    stderr = np.asarray(estimate.stderr)
-    low, high = (float(end) for end in window)
-    if not 0 < low < high < math.inf:
-        raise ValueError(f"window = {window!r}; allowed: (low, high) with 0 < low < high")
-    if x.ndim != 1 or x.shape != value.shape:
-        raise ValueError(f"x has shape {x.shape} and y {value.shape}; allowed: equal shapes (points,)")
-    if not np.isfinite(x).all() or len(np.unique(x)) < len(x):
-        raise ValueError("x has entries that are equal or not finite; allowed: different finite numbers")
-    inside = np.flatnonzero((x >= low) & (x <= high))
-    inside = inside[np.argsort(x[inside])]
-    x, value, stderr = x[inside], value[inside], stderr[inside]
-    points = len(x)
-    if points < 3:
-        raise ValueError(f"window = {window!r} holds {points} points; allowed: at least 3")
-    if np.any(value <= 0):
-        raise ValueError(f"y has the entry {value.min()!r} in the window; allowed: positive numbers")
-    if np.any(stderr > 0) and np.any(stderr == 0):
-        raise ValueError("y has points without an error; allowed: errors on all points or on none")
-
-    u, v = np.log(x), np.log(value)
-    sigma = stderr / value if stderr[0] > 0 else None
-    line, covariance, scatter = _line(u, v, sigma)
-    if sigma is None:
-        covariance = covariance * scatter / (points - 2)
-    half = (points + 1) // 2
-    halves = [
-        _line(u[part], v[part], None if sigma is None else sigma[part])[0]
-        for part in (np.s_[:half], np.s_[-half:])
-    ]
-    drift = np.abs(np.array(halves) - line).max(axis=0)
-    slope_error, intercept_error = np.sqrt(np.diag(covariance))
-    amplitude = math.exp(line[1])
-    how = f"{'un' if sigma is None else ''}weighted power-law fit of {points} points, {low:g} ≤ x ≤ {high:g}"
-    result = PowerLaw(
-        Estimate(line[0], slope_error, how, drift[0]),
-        Estimate(amplitude, amplitude * intercept_error, how, amplitude * drift[1]),
-        (low, high),
-        points,
-    )
-    doubts = []
-    if points < FEWEST_POINTS:
-        doubts.append(f"it holds {points} points, {FEWEST_POINTS} are needed")
-    if x[-1] < LEAST_SPAN * x[0] * (1 - 1e-12):
-        doubts.append(f"its points span a factor {x[-1] / x[0]:.3g}, {LEAST_SPAN:g} is needed")
-    if sigma is not None and chdtrc(points - 2, scatter) < IMPLAUSIBLE:
-        doubts.append(f"the points scatter too much for their errors, χ² = {scatter:.3g} for {points - 2}")
-    if doubts:
-        message = f"window {window!r} does not support a power law: {'; '.join(doubts)}"
-        raise Untrusted(f"{message} (exponent {result.exponent:c})", result)
-    return result
+    return Estimate(value * unit, stderr * unit, f"jackknife of {size} samples in {blocks} blocks")

@@ -10,19 +10,23 @@ momenta p are then canonical on every chain.
 from __future__ import annotations
 
 import math
-import numbers
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ._check import finite, generator, instance, integer, number, work
 from .model import Chain, State
 from .waves import dispersion, normal_modes, wave_numbers
 
 __all__ = ["heat_capacity", "log_partition", "mean_energy", "thermal"]
 
 
-def _check(chain: Chain, T: float, least: str = "not negative") -> None:
-    """Refuse anharmonic chains and temperatures that are not allowed."""
+MOST_NUMBERS = 1e10  # of a sample: 80 GB
+
+
+def _harmonic(chain: Chain) -> None:
+    """Refuse anharmonic chains."""
+    instance("chain", chain, Chain, "a Chain")
     anharmonic = [
         f"{name}.{coefficient}"
         for name, law in (("bond", chain.bond), ("pin", chain.pin))
@@ -31,8 +35,6 @@ def _check(chain: Chain, T: float, least: str = "not negative") -> None:
     ]
     if anharmonic:
         raise ValueError(f"chain has {', '.join(anharmonic)} other than 0; allowed: a harmonic chain")
-    if not isinstance(T, numbers.Real) or not math.isfinite(T) or T < 0 or (T == 0 and least == "positive"):
-        raise ValueError(f"T = {T!r}; allowed: a temperature, finite and {least}")
 
 
 def _is_wave(chain: Chain) -> bool:
@@ -66,6 +68,7 @@ def _halves(omega: NDArray[np.float64], T: float) -> NDArray[np.float64]:
         return omega / (2 * T)
 
 
+@finite
 def thermal(chain: Chain, T: float, replicas: int, rng: np.random.Generator | int) -> State:
     r"""Independent exact samples of the canonical ensemble :math:`e^{-H/T}` of a harmonic chain.
 
@@ -94,17 +97,17 @@ def thermal(chain: Chain, T: float, replicas: int, rng: np.random.Generator | in
     ------
     ValueError
         If the chain is anharmonic or not stable, T is negative, `replicas` is
-        not a positive integer, or `rng` is neither a Generator nor an integer.
+        not a positive integer, `rng` is neither a Generator nor a seed, or a
+        displacement is beyond the floats.
     """
-    _check(chain, T)
-    if isinstance(replicas, bool) or not isinstance(replicas, (int, np.integer)) or replicas < 1:
-        raise ValueError(f"replicas = {replicas!r}; allowed: a positive integer")
-    if isinstance(rng, bool) or not isinstance(rng, (np.random.Generator, int, np.integer)):
-        raise ValueError(f"rng = {rng!r}; allowed: a numpy Generator or a seed")
-    z, p = math.sqrt(T) * np.random.default_rng(rng).standard_normal((2, replicas, chain.n))
+    _harmonic(chain)
+    T, replicas, rng = number("T", T, least=0), integer("replicas", replicas, least=1), generator(rng)
+    work("replicas", replicas, 2.0 * replicas * chain.n, MOST_NUMBERS)
+    z, p = math.sqrt(T) * rng.standard_normal((2, replicas, chain.n))
     return State(_inverse_root(chain, z), p)
 
 
+@finite
 def log_partition(chain: Chain, T: float) -> float:
     r"""The logarithm of the classical partition function :math:`Z = \int e^{-H/T}\,dq\,dp`.
 
@@ -118,12 +121,14 @@ def log_partition(chain: Chain, T: float) -> float:
     ValueError
         If the chain is anharmonic or not stable, or T is not positive.
     """
-    _check(chain, T, least="positive")
+    _harmonic(chain)
+    T = number("T", T, above=0)
     omega = _frequencies(chain)
     omega = omega[omega > 0]
     return (chain.n + len(omega)) / 2 * math.log(2 * math.pi * T) - float(np.log(omega).sum())
 
 
+@finite
 def mean_energy(chain: Chain, T: float, *, quantum: bool = False) -> float:
     r"""The mean energy in equilibrium.
 
@@ -143,7 +148,8 @@ def mean_energy(chain: Chain, T: float, *, quantum: bool = False) -> float:
     ValueError
         If the chain is anharmonic or not stable, or T is negative.
     """
-    _check(chain, T)
+    _harmonic(chain)
+    T, _ = number("T", T, least=0), instance("quantum", quantum, bool, "True or False")
     omega = _frequencies(chain)
     free = chain.n - np.count_nonzero(omega)
     omega = omega[omega > 0]
@@ -152,6 +158,7 @@ def mean_energy(chain: Chain, T: float, *, quantum: bool = False) -> float:
     return free * T / 2 + float(np.sum(omega / 2 / np.tanh(_halves(omega, T))))
 
 
+@finite
 def heat_capacity(chain: Chain, T: float, *, quantum: bool = False) -> float:
     r"""The heat capacity, the derivative of `mean_energy` with respect to T.
 
@@ -171,7 +178,8 @@ def heat_capacity(chain: Chain, T: float, *, quantum: bool = False) -> float:
     ValueError
         If the chain is anharmonic or not stable, or T is negative.
     """
-    _check(chain, T)
+    _harmonic(chain)
+    T, _ = number("T", T, least=0), instance("quantum", quantum, bool, "True or False")
     omega = _frequencies(chain)
     free = chain.n - np.count_nonzero(omega)
     omega = omega[omega > 0]

@@ -13,6 +13,8 @@ wrong values too, and reports numbers with the fixture `record`::
 Without ``--record`` what is recorded is compared with ``book/data/measured.json``;
 with it (``make claims``) the file is written, each test's numbers as soon as the
 test has passed, and a run that was killed goes on where it stopped.
+
+``--shift N`` adds N to every seed, of all tests.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 from numpy.typing import ArrayLike, NDArray
@@ -35,9 +38,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "book" / "data"))
 from provenance import code_hash
 from register import MEASURED, ROOT, read_measured, read_register
 
+from tests.reseed import shift_seeds
+
 WRONG = {"twice the value": 2.0, "minus the value": -1.0, "zero": 0.0}
 FALSE_ALARM = 1e-6
-SIX_DIGITS = 1e-6
 JOURNAL = "claims/recorded"
 
 
@@ -76,6 +80,7 @@ class Claim:
         self.quantities = quantities
         self.twins = 0
         self.entries: dict[str, dict[str, Any]] = {}
+        self.chaotic: set[str] = set()
 
     def holds(self, check: Callable[[Any], bool], value: ArrayLike) -> None:
         """Assert that a check accepts the value and refuses twice it, minus it and zero."""
@@ -88,15 +93,26 @@ class Claim:
         self.twins += 1
 
     def agrees(
-        self, measured: ArrayLike, expected: ArrayLike, *, rtol: float = 1e-9, stderr: ArrayLike = 0.0
+        self,
+        measured: ArrayLike,
+        expected: ArrayLike,
+        *,
+        rtol: float = 1e-9,
+        floor: float = 0.0,
+        stderr: ArrayLike = 0.0,
     ) -> None:
         r"""Assert that two numbers or arrays agree, and that wrong ones would not.
 
-        The tolerance is ``rtol * max|expected|`` and, for statistical errors
-        `stderr`, the deviation that occurs with probability 1e-6 in any entry.
-        Twice the measured values, minus them and zero must lie outside it.
+        The tolerance of an entry is `rtol` times its expected size and, for statistical errors
+        `stderr`, the deviation that occurs with probability 1e-6 in any entry.  Where some are zero by
+        symmetry, or what is left of larger ones, entries below the share `floor` of the largest count
+        as so large.  Twice the measured values, minus them and zero must lie outside the tolerance.
         """
-        within = self._comparison(expected, rtol, stderr)
+        expected = finite("expected", expected)
+        if not 0 <= floor <= 1:
+            raise ValueError(f"floor = {floor}; allowed: 0 ≤ floor ≤ 1")
+        size = np.abs(expected)
+        within = self._comparison(expected, rtol * np.maximum(size, floor * size.max()), rtol, stderr)
         measured = finite("measured", measured)
         assert within(measured), f"measured {measured}, expected {expected}"
         for name, factor in WRONG.items():
@@ -108,22 +124,26 @@ class Claim:
     def refutes(
         self, measured: ArrayLike, printed: ArrayLike, *, rtol: float = 1e-9, stderr: ArrayLike = 0.0
     ) -> None:
-        """Assert that the printed values disagree with the measured ones, by the measure of `agrees`."""
-        within = self._comparison(printed, rtol, stderr)
+        """Assert that the printed values disagree: somewhere by more than `rtol` of the largest, and noise.
+
+        One small entry that is wrong, or zero but for rounding, refutes nothing.
+        """
+        printed = finite("printed", printed)
+        within = self._comparison(printed, rtol * np.abs(printed).max(), rtol, stderr)
         assert not within(finite("measured", measured)), (
             f"measured {measured} agrees with the print {printed}"
         )
 
     @staticmethod
-    def _comparison(expected: ArrayLike, rtol: float, stderr: ArrayLike) -> Callable[[NDArray[Any]], bool]:
-        expected = finite("expected", expected)
+    def _comparison(
+        expected: NDArray[Any], allowed: ArrayLike, rtol: float, stderr: ArrayLike
+    ) -> Callable[[NDArray[Any]], bool]:
         stderr = finite("stderr", stderr)
         if np.any(stderr < 0) or not 0 <= rtol < 1:
             raise ValueError(f"stderr = {stderr}, rtol = {rtol}; allowed: stderr ≥ 0 and 0 ≤ rtol < 1")
         if stderr.shape not in ((), expected.shape):
             raise ValueError(f"stderr has shape {stderr.shape}; allowed: () or {expected.shape}")
-        stderr = np.broadcast_to(stderr, expected.shape)
-        allowed = rtol * np.abs(expected).max() + tolerance(stderr)
+        allowed = allowed + tolerance(np.broadcast_to(stderr, expected.shape))
 
         def within(values: NDArray[Any]) -> bool:
             # nothing is broadcast: a missing axis is a mistake
@@ -142,6 +162,7 @@ class Claim:
         stderr: ArrayLike = 0.0,
         systematic: ArrayLike = 0.0,
         seed: int | None = None,
+        chaotic: bool = False,
     ) -> None:
         """Keep a number, or a flat list of them, for ``book/data/measured.json``.
 
@@ -159,6 +180,10 @@ class Claim:
             What remains from plateaus, extrapolations, steps and sizes.
         seed : int, optional
             The seed; a statistical error asks for one.
+        chaotic : bool
+            Whether differences in rounding grow beyond the sixth digit, so that another processor
+            draws another sample with the same seed.  Its error bar must then be good to a factor
+            of two, which takes some sixty independent values.
 
         Raises
         ------
@@ -191,11 +216,14 @@ class Claim:
         entry |= {"seed": seed, "code_hash": code_hash(ROOT / self.test.partition("::")[0])}
         entry |= {"method": method, "test": self.test}
         for name, factor in WRONG.items():
-            if same_number(entry | {"value": _plain(factor * numbers["value"])}, entry):
+            wrong = entry | {"value": _plain(factor * numbers["value"])}
+            if not differences(entry, wrong, resampled=True):
                 raise ValueError(f"value = {value!r}, stderr = {stderr!r}: cannot be told from {name}")
         self.entries[key] = entry
+        if chaotic:
+            self.chaotic.add(key)
 
-    def compare(self, committed: dict[str, dict[str, Any]]) -> list[str]:
+    def compare(self, committed: dict[str, dict[str, Any]], *, other_seeds: bool = False) -> list[str]:
         """What is wrong between the numbers of this run and the committed ones."""
         wrong = [
             f"{key} is recorded in measured.json for this test, which did not record it"
@@ -206,31 +234,47 @@ class Claim:
             old = committed.get(key)
             if old is None:
                 wrong.append(f"{key} is not in measured.json")
-            elif old["test"] != self.test:
-                wrong.append(f"{key} is recorded in measured.json for {old['test']}")
-            elif not same_number(entry, old):
-                wrong.append(f"{key}: measured.json has {_shown(old)}, computed {_shown(entry)}")
+                continue
+            said = ("test", "method") if other_seeds else ("test", "method", "seed")
+            found = [name for name in said if old.get(name) != entry[name]]
+            found += differences(entry, old, resampled=other_seeds or key in self.chaotic)
+            if other_seeds:  # the recorded errors belong to the recorded seed
+                found = [name for name in found if name not in ("stderr", "systematic")]
+            wrong += [
+                f"{key}: {name} in measured.json is {old.get(name)}, computed {entry[name]}" for name in found
+            ]
         return wrong
 
 
-def same_number(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two entries report one number: to six digits, or within their statistical errors."""
-    a, b = np.asarray(one["value"]), np.asarray(other["value"])
-    if a.shape != b.shape:
-        return False
-    errors = np.hypot(one["stderr"], other["stderr"]) * np.ones_like(b)
+def differences(entry: dict[str, Any], old: dict[str, Any], *, resampled: bool) -> list[str]:
+    """Which of value, stderr and systematic differ between a computed and a committed entry.
+
+    The same seed gives the same number: six digits of the value, three of its errors.  If it was
+    `resampled`, by another seed or by another processor's rounding, the value may miss by 4.9 errors
+    of a difference and the error bar by a factor of two.  All is measured by the computed errors,
+    since the committed ones can say anything.
+    """
+    names = ("value", "stderr", "systematic")
+    if shapes := [name for name in names if np.shape(entry[name]) != np.shape(old[name])]:
+        return shapes
+    value, stderr, systematic = (np.asarray(entry[name]) for name in names)
+    committed = {name: np.asarray(old[name]) for name in names}
     # an entry that is 0 but for rounding is measured by its companions
-    digits = SIX_DIGITS * np.abs(b) + 1e-12 * np.abs(b).max()
-    return bool(np.all(np.abs(a - b) <= digits + tolerance(errors)))
+    rounding = 1e-12 * np.abs(value).max()
+    noise = tolerance(np.sqrt(2) * np.broadcast_to(stderr, value.shape)) if resampled else 0.0 * value
+    off = {name: np.abs(np.asarray(entry[name]) - committed[name]) for name in names}
+    low = np.minimum(stderr, committed["stderr"])
+    agree = {
+        "value": off["value"] <= 1e-6 * np.abs(value) + rounding + noise,
+        "stderr": off["stderr"] <= (1.0 if resampled else 1e-3) * low + rounding,
+        "systematic": off["systematic"] <= 1e-3 * systematic + rounding + noise.max(),
+    }
+    return [name for name in names if not np.all(agree[name])]
 
 
 def _plain(number: NDArray[np.float64]) -> Any:
     """Floats for JSON, at ten digits: beyond them processors differ."""
     return np.vectorize(lambda x: float(f"{x:.10g}"), otypes=[float])(number).tolist()
-
-
-def _shown(entry: dict[str, Any]) -> str:
-    return f"{entry['value']} ± {entry['stderr']}"
 
 
 # The file
@@ -267,6 +311,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--record", action="store_true", help="write what the claim tests measure to book/data/measured.json"
     )
+    parser.addoption("--shift", type=int, default=0, metavar="N", help="add N to every seed of the tests")
+
+
+@pytest.hookimpl(tryfirst=True)  # before hypothesis reads its seed
+def pytest_configure(config: pytest.Config) -> None:
+    shift = config.getoption("--shift")
+    if shift < 0 or (shift and config.getoption("--record")):
+        raise pytest.UsageError(f"--shift {shift}; allowed: 0 or more, and only 0 with --record")
+    if shift:
+        shift_seeds(shift)
+        config.option.hypothesis_seed = shift
+        # where CI is set, hypothesis would draw the same examples every time
+        hypothesis.settings.register_profile("shift", derandomize=False)
+        hypothesis.settings.load_profile("shift")
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    shift = config.getoption("--shift")
+    return f"every seed is shifted by {shift}" if shift else None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -313,7 +376,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
     if not claim.twins:
         pytest.fail("a claim test compares with `claim.agrees` or `claim.holds`, this one does not", False)
     if not config.getoption("--record"):
-        if wrong := claim.compare(read_measured()):
+        if wrong := claim.compare(read_measured(), other_seeds=bool(config.getoption("--shift"))):
             pytest.fail("\n".join([*wrong, "`make claims` computes the file afresh"]), False)
         return result
     others = {key: entry for key, entry in read_measured().items() if entry["test"] != claim.test}

@@ -193,8 +193,15 @@ def test_errorbar_follows_the_colours_of_the_lines():
 
 def test_errorbar_counts():
     figure, ax = plt.subplots()
-    with pytest.raises(ValueError, match="estimates holds 1 values; allowed: one per abscissa, 2"):
+    with pytest.raises(ValueError, match="estimates holds 1 values and x 2; allowed: one per abscissa"):
         figures.errorbar(ax, [0, 1], [Estimate(1.0, 0.1, "test")])
+    for bad in (None, 3.0, [], [1.0], "ab"):
+        with pytest.raises(ValueError, match=r"estimates = .*; allowed: an Estimate"):
+            figures.errorbar(ax, [0, 1], bad)
+    with pytest.raises(ValueError, match="x has entries that are not finite"):
+        figures.errorbar(ax, [np.nan], Estimate(1.0, 0.1, "test"))
+    with pytest.raises(ValueError, match="ax = None; allowed"):
+        figures.errorbar(None, [0], Estimate(1.0, 0.1, "test"))
     plt.close(figure)
 
 
@@ -234,6 +241,9 @@ def test_html_of_two_parameters(grid):
     assert [control["max"] for control in page.of_tag("input")] == ["1", "2"]
     assert "columns &lt;m&gt;" in grid.html()
     assert grid.frame(1, 0) == 3
+    for index in ((1,), (0, 3), (0, -1), (0, 1.0), (0, 0, 0)):
+        with pytest.raises(ValueError, match=r"index = .*; allowed"):
+            grid.frame(*index)
 
 
 def test_script_and_style_sheets_speak_of_what_is_there(line):
@@ -362,12 +372,19 @@ def test_too_heavy_is_refused():
         ({"values": {}}, "values = {}; allowed"),
         ({"values": [1, 2]}, r"values = \[1, 2\]; allowed"),
         ({"values": {"a": [1, 2], "b": [1, 2], "c": [1, 2]}}, "allowed: a mapping of one or two"),
-        ({"values": {"rate": [1]}}, r"values\['rate'\] = \[1\]; allowed: at least two"),
-        ({"start": 2}, r"start = \(2,\); allowed"),
-        ({"start": -1}, r"start = \(-1,\); allowed"),
+        ({"values": {"rate": [1]}}, r"values\['rate'\] = \[1\]; allowed: a label, and at least two"),
+        ({"values": {"rate": "ab"}}, r"values\['rate'\] = 'ab'; allowed"),
+        ({"values": {1: [1, 2]}}, r"values\[1\] = \[1, 2\]; allowed: a label"),
+        ({"start": 2}, "start = 2; allowed: an integer at least 0 and at most 1"),
+        ({"start": -1}, "start = -1; allowed"),
+        ({"start": None}, "start = None; allowed"),
+        ({"start": (True,)}, "start = True; allowed"),
         ({"start": (0, 0)}, r"start = \(0, 0\); allowed"),
-        ({"kind": "gif"}, "kind = 'gif'; allowed: 'svg' or 'png'"),
+        ({"kind": "gif"}, "kind = 'gif'; allowed: 'svg', 'png'"),
         ({"alt": ""}, "alt = ''; allowed"),
+        ({"alt": 3}, "alt = 3; allowed"),
+        ({"alt": lambda rate: rate}, "alt = 1; allowed: texts"),
+        ({"draw": None}, "draw = None; allowed"),
         ({"draw": lambda _: None}, r"draw\(1,\) returned None; allowed: a matplotlib Figure"),
         ({"draw": lambda rate: plt.figure(figsize=(rate, 2))}, "allowed: one size for all frames"),
     ],

@@ -68,6 +68,27 @@ def test_a_soft_pin_is_not_a_translation():
         assert_allclose(thermo._inverse_root(c, np.ones(5)), 1e4, rtol=1e-6)
 
 
+@pytest.mark.parametrize("boundary", ["free", "periodic"])
+@pytest.mark.parametrize("pin", [1e-14, 1e-200])
+def test_the_softest_pin_holds_the_centre_of_mass(pin, boundary):
+    """16 sites: the mean of q has the variance T/16ω₀², no energy is missing and no factor of Z."""
+    chain, T = Chain(16, pin=Pin(chi=pin), boundary=boundary), 0.7
+    k = np.arange(16) / (16 if boundary == "periodic" else 32)
+    omega = np.sqrt(pin + 4 * np.sin(np.pi * k) ** 2)
+    for c in (chain, with_vectors(chain)):
+        root = thermo._inverse_root(c, np.eye(16))
+        assert_allclose((root @ root.T).mean(), 1 / (16 * pin), rtol=1e-12)
+        assert mean_energy(c, T) == 16 * T
+        assert heat_capacity(c, T) == 16
+        assert_allclose(
+            mean_energy(c, T, quantum=True), np.sum(omega / 2 / np.tanh(omega / 2 / T)), rtol=1e-12
+        )
+        assert_allclose(log_partition(c, T), 16 * math.log(2 * math.pi * T) - np.log(omega).sum(), rtol=1e-12)
+    assert_allclose(
+        thermal(chain, T, 2, 1).q.mean(axis=1), thermal(with_vectors(chain), T, 2, 1).q.mean(axis=1)
+    )
+
+
 @each_chain
 def test_samples_are_the_map_of_independent_normals(chain):
     """Displacements and momenta are both linear in their own half of the draws, scaled by √T."""
@@ -260,9 +281,9 @@ def test_bad_input_is_refused(function):
     with pytest.raises(ValueError, match=r"chain has bond\.beta, pin\.alpha, pin\.J other than 0; allowed"):
         function(stiff, 1.0)
     for T in (-1.0, math.nan, math.inf):
-        with pytest.raises(ValueError, match=rf"T = {T}; allowed: a temperature, finite and"):
+        with pytest.raises(ValueError, match=rf"T = {T}; allowed: a finite number"):
             function(Chain(4), T)
-    with pytest.raises(ValueError, match=r"T = array.*; allowed: a temperature"):
+    with pytest.raises(ValueError, match=r"T = array.*; allowed: a finite number"):
         function(Chain(4), np.ones(3))
     for unstable in (Chain(4, Bond(chi=-1)), Chain(4, Bond(chi=[1, 1, -1]), boundary="free")):
         with pytest.raises(ValueError, match="allowed: ω² ≥ 0 for every"):
@@ -270,16 +291,30 @@ def test_bad_input_is_refused(function):
 
 
 def test_the_partition_function_needs_a_positive_temperature():
-    with pytest.raises(ValueError, match="T = 0; allowed: a temperature, finite and positive"):
+    with pytest.raises(ValueError, match="T = 0; allowed: a finite number above 0"):
         log_partition(Chain(4), 0)
 
 
 @pytest.mark.parametrize("replicas", [0, -1, 2.0, True])
 def test_an_empty_ensemble_is_refused(replicas):
-    with pytest.raises(ValueError, match=f"replicas = {replicas}; allowed: a positive integer"):
+    with pytest.raises(ValueError, match=f"replicas = {replicas}; allowed: an integer at least 1"):
         thermal(Chain(4), 1.0, replicas, 1)
 
 
+def test_a_sample_beyond_memory_or_the_floats_is_refused():
+    with pytest.raises(ValueError, match=r"replicas = .* needs .* steps; allowed"):
+        thermal(Chain(4), 1.0, 10**18, 1)
+    with pytest.raises(ValueError, match=r"T = 1e\+308.*; allowed: smaller numbers"):
+        thermal(Chain(4, pin=Pin(chi=5e-324)), 1e308, 1, 1)
+
+
+@pytest.mark.parametrize("T", [True, "1", 1j, None, 10**400])
+def test_only_a_number_is_a_temperature(T):
+    for function in (sample, log_partition, mean_energy, heat_capacity):
+        with pytest.raises(ValueError, match=r"T = .*; allowed: a finite number"):
+            function(Chain(4), T)
+
+
 def test_no_randomness_by_default():
-    with pytest.raises(ValueError, match="rng = None; allowed: a numpy Generator or a seed"):
+    with pytest.raises(ValueError, match=r"rng = None; allowed: a numpy\.random.Generator, or a seed"):
         thermal(Chain(4), 1.0, 1, None)

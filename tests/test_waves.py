@@ -1,5 +1,7 @@
 """Waves: closed forms, tiny dense systems and energies as oracles."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -28,7 +30,7 @@ def test_wave_numbers_cover_one_zone():
 
 @pytest.mark.parametrize("n", [0, -3, 2.0, True])
 def test_wave_numbers_reject(n):
-    with pytest.raises(ValueError, match=r"n = .*; allowed: a positive integer"):
+    with pytest.raises(ValueError, match=r"n = .*; allowed: an integer at least 1"):
         wave_numbers(n)
 
 
@@ -66,6 +68,98 @@ def test_normal_modes_of_a_disordered_chain_and_its_translation():
     modes = normal_modes(chain)
     assert modes.frequencies[0] == 0.0
     np.testing.assert_allclose(np.abs(modes.shapes[0]), 6**-0.5, rtol=1e-12)
+
+
+SIXTEEN = np.arange(16) / 32  # wave numbers of 16 sites with free ends
+
+
+@pytest.mark.parametrize("pin", [1e-8, 1e-14, 1e-30, 1e-200])
+def test_soft_modes_to_twelve_digits(pin):
+    """A pin holds a chain however soft it is: open, uniform and with coefficients of the same value."""
+    expected = np.sqrt(pin + 4 * 1.3 * np.sin(np.pi * SIXTEEN) ** 2)
+    for bond in (Bond(chi=1.3), Bond(chi=np.full(15, 1.3))):
+        modes = normal_modes(Chain(16, bond, Pin(chi=pin), "free"))
+        np.testing.assert_allclose(modes.frequencies, expected, rtol=1e-12)
+        np.testing.assert_allclose(modes.shapes @ modes.shapes.T, np.eye(16), atol=1e-13)
+        np.testing.assert_allclose(np.abs(modes.shapes[0]), 0.25, rtol=1e-12)
+    ring = normal_modes(Chain(16, Bond(chi=np.full(16, 1.3)), Pin(chi=pin)))
+    expected = np.sort(dispersion(Chain(16, Bond(chi=1.3), Pin(chi=pin)), wave_numbers(16)))
+    np.testing.assert_allclose(ring.frequencies, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("pin", [1.0, 1e-14, 1e-100])
+@pytest.mark.parametrize("site", [0, 3, 9])
+def test_one_pin_holds_a_disordered_chain(pin, site):
+    """Kirchhoff: the product of the ω² of a line held at one site is the pin times all the χ."""
+    chi = 10.0 ** np.random.default_rng(site).uniform(-4, 4, 9)
+    pins = np.zeros(10)
+    pins[site] = pin
+    frequencies = normal_modes(Chain(10, Bond(chi=chi), Pin(chi=pins), "free")).frequencies
+    assert frequencies[0] > 0
+    expected = math.log(pin) + np.log(chi).sum()
+    assert abs(2 * np.log(frequencies).sum() - expected) < 1e-10
+
+
+@pytest.mark.parametrize("pin", [1.0, 1e-14, 1e-100])
+def test_one_pin_holds_a_disordered_ring(pin):
+    """The same with all but one of the χ, in turn: a ring of bonds falls into lines."""
+    chi = 10.0 ** np.random.default_rng(1).uniform(-3, 3, 9)
+    pins = np.zeros(9)
+    pins[4] = pin
+    frequencies = normal_modes(Chain(9, Bond(chi=chi), Pin(chi=pins))).frequencies
+    expected = math.log(pin) + np.log(chi).sum() + math.log(np.sum(1 / chi))
+    assert abs(2 * np.log(frequencies).sum() - expected) < 1e-10
+
+
+@pytest.mark.parametrize(
+    ("chain", "parts"),
+    [
+        (Chain(5, boundary="free"), [[0, 1, 2, 3, 4]]),
+        (Chain(5, boundary="fixed"), []),
+        (Chain(5), [[0, 1, 2, 3, 4]]),
+        (Chain(5, pin=Pin(chi=1e-300)), []),
+        (Chain(5, Bond(chi=1e-300)), [[0, 1, 2, 3, 4]]),
+        (Chain(4, Bond(chi=0.0)), [[0], [1], [2], [3]]),
+        (Chain(5, Bond(chi=[1, 0, 2, 1]), boundary="free"), [[0, 1], [2, 3, 4]]),
+        (Chain(5, Bond(chi=[1, 0, 1, 1, 1])), [[0, 1, 2, 3, 4]]),  # a ring cut once is a line
+        (Chain(5, Bond(chi=[1, 0, 1, 0, 1])), [[0, 1, 4], [2, 3]]),
+        (Chain(5, Bond(chi=[1, 0, 1, 1, 0])), [[0, 1], [2, 3, 4]]),
+        (Chain(5, Bond(chi=[1, 0, 1, 0, 1]), Pin(chi=[0, 0, 0, 0, 1e-9])), [[2, 3]]),
+        (Chain(5, Bond(chi=[1, 1, 0, 1, 0, 1]), boundary="fixed"), [[2, 3]]),
+        (Chain(5, Bond(chi=[0, 1, 0, 1, 1, 1]), boundary="fixed"), [[0, 1]]),
+        (Chain(5, Bond(chi=[1, 0, 1, 1, 0]), boundary=("free", "fixed")), [[0, 1], [2, 3, 4]]),
+        (Chain(5, Bond.rotor(), Pin(J=1.0)), []),
+        (Chain(3, Bond(beta=1.0)), [[0], [1], [2]]),  # at rest nothing holds
+        (Chain(4, Bond(chi=[2, -0.25, 2]), Pin(chi=[9, 1, 1, 9]), "free"), []),
+    ],
+    ids=str,
+)
+def test_what_no_pin_and_no_wall_holds_is_free(chain, parts):
+    """One translation for each such part: its frequency is 0 exactly, its shape constant; no other is 0."""
+    modes = normal_modes(chain)
+    free = modes.frequencies == 0
+    shapes = sorted(modes.shapes[free].tolist(), reverse=True)
+    assert shapes == [[(j in part) / math.sqrt(len(part)) for j in range(chain.n)] for part in parts]
+    assert np.all(np.diff(modes.frequencies) >= 0)
+    np.testing.assert_allclose(modes.shapes @ modes.shapes.T, np.eye(chain.n), atol=1e-13)
+    rebuilt = modes.shapes.T @ np.diag(modes.frequencies**2) @ modes.shapes
+    stiffness = chain.stiffness_matrix()
+    np.testing.assert_allclose(rebuilt, stiffness, atol=1e-13 * max(np.abs(stiffness).max(), 1e-300))
+
+
+def test_a_negative_stiffness_may_cancel_a_pin():
+    """χ < 0 and ω₀² = -4χ: the wave k = ½ costs nothing, up to rounding, and is not unstable."""
+    soft = normal_modes(Chain(12, Bond(chi=np.full(12, -0.25)), Pin(chi=1.0)))
+    assert np.count_nonzero(soft.frequencies) == 11
+    np.testing.assert_allclose(np.abs(soft.shapes[0]), 12**-0.5, rtol=1e-12)
+    np.testing.assert_allclose(soft.frequencies[1:3], np.cos(np.pi * 5 / 12), rtol=1e-12)
+    with pytest.raises(ValueError, match="chain has a mode of ω² = -1"):
+        normal_modes(Chain(12, Bond(chi=np.full(12, -0.25)), Pin(chi=1 - 1e-10)))
+
+
+def test_very_many_modes_are_refused():
+    with pytest.raises(ValueError, match=r"chain = .* needs 1\.0e\+15 steps; allowed"):
+        normal_modes(Chain(10**5))
 
 
 @given(k=st.floats(0.02, 0.98), pin=st.sampled_from([0.0, 0.4]))
@@ -120,7 +214,7 @@ def test_rejections():
     with pytest.raises(ValueError, match="allowed: ω² ≥ 0"):
         group_velocity(Chain(4, Bond(chi=-1.0)), 0.1)
     for call in (dispersion, group_velocity):
-        with pytest.raises(ValueError, match=r"k = .*; allowed: finite wave numbers"):
+        with pytest.raises(ValueError, match=r"k has entries .*; allowed: finite numbers"):
             call(PINNED, [0.1, np.nan])
     with pytest.raises(ValueError, match="ω² ≥ 0 for every mode"):
         normal_modes(Chain(4, Bond(chi=-1.0)))
@@ -137,3 +231,17 @@ def test_group_velocity_where_the_edge_of_the_zone_is_soft():
     soft = Chain(12, Bond(chi=-0.25), Pin(chi=1.0))
     assert group_velocity(soft, 0.5) == 0
     assert np.isfinite(group_velocity(soft, wave_numbers(12))).all()
+
+
+def test_what_is_beyond_the_floats_is_refused():
+    """And not returned as an infinity, with a warning."""
+    big = np.full(12, 1e308)
+    for call in (wave_field, mode_energy, wave_action):
+        with pytest.raises(ValueError, match=r"q = .*; allowed: smaller numbers"):
+            call(UNPINNED, big, big)
+    with pytest.raises(ValueError, match=r"f = .*: fourier is beyond the floats"):
+        fourier(big)
+    with pytest.raises(ValueError, match=r"chain = .*beyond the floats"):
+        normal_modes(Chain(4, Bond(chi=1e308)))
+    with pytest.raises(ValueError, match=r"f = .*; allowed: an array of numbers"):
+        fourier(["1", "2"])

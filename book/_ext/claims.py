@@ -95,7 +95,7 @@ def register_entry(entry: Entry, measured: dict[str, Entry]) -> list[str]:
     """One claim of the register."""
     verdict = f"{{claim-verdict}}`{entry['verdict']}`"
     if entry["verdict"] == "corrected":
-        verdict += f"; {{ref}}`print, proposed reading and evidence <erratum-{entry['id']}>`"
+        verdict += f"; {{ref}}`text, proposed reading and evidence <erratum-{entry['id']}>`"
     lines = [f"(claim-{entry['id']})=", f"### {entry['id']}: equation {plain(entry['equation'])}", ""]
     lines += definition("Claim", entry["claim"])
     lines += definition("Verdict", verdict)
@@ -114,7 +114,7 @@ def register_entry(entry: Entry, measured: dict[str, Entry]) -> list[str]:
 def erratum(entry: Entry) -> list[str]:
     """One correction, worded to the authors of the source."""
     lines = [f"(erratum-{entry['id']})=", f"### Equation {plain(entry['equation'])}", ""]
-    lines += definition("In print", entry["print"])
+    lines += definition("In the text we read", entry["print"])
     lines += definition("Proposed reading", entry["correction"])
     lines += definition("Evidence", entry["evidence"])
     shown = f"{{ref}}`{section_label(entry)}`; claim {{claim}}`{entry['id']}`"

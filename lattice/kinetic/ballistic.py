@@ -11,9 +11,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._check import instance, one_of, reals
 from ..model import Chain, Langevin
 from ..waves import dispersion, group_velocity
-from .phonons import _medium, _zone
+from .phonons import _medium, _scale, _zone
 
 __all__ = ["absorption", "current"]
 
@@ -35,7 +36,8 @@ def absorption(chain: Chain, friction: float, k: ArrayLike, *, end: str) -> NDAr
     Raises
     ------
     ValueError
-        If the chain is not harmonic and uniform, the friction is negative or the end unknown.
+        If the chain is not harmonic and uniform, the friction is negative, the end unknown or a wave number
+        not finite.
 
     Notes
     -----
@@ -44,17 +46,11 @@ def absorption(chain: Chain, friction: float, k: ArrayLike, *, end: str) -> NDAr
     wave :math:`q_j = e^{-2\pi i k j} + R\, e^{2\pi i k j}`; with a free end,
     :math:`\chi q_0 = (\chi + i\omega\gamma) q_1`.
     """
-    if not (chain.is_harmonic and chain.is_uniform and chain.bond.chi >= 0):
-        raise ValueError(
-            "chain is not a uniform harmonic one; allowed: bonds and pins with one chi each, not negative"
-        )
-    if not 0 <= friction < np.inf:
-        raise ValueError(f"friction = {friction!r}; allowed: a finite number, not negative")
-    if end not in ("fixed", "free"):
-        raise ValueError(f"end = {end!r}; allowed: 'fixed' or 'free'")
-    k = np.asarray(k, dtype=np.float64)
-    chi = float(chain.bond.chi)
-    resistance = friction * dispersion(chain, k)  # refuses a k that is not finite
+    chi, _ = _medium(chain)
+    friction = _scale("friction", friction, zero=True)
+    one_of("end", end, ("fixed", "free"))
+    k = np.fmod(reals("k", k), 1.0)
+    resistance = friction * dispersion(chain, k)
     wave_impedance = chi * np.abs(np.sin(2 * np.pi * k))
     # |χ - z e^{±iθ}|² with z = iωγ at a wall and χ + iωγ at a free end; a = 1 - their ratio
     if end == "fixed":
@@ -85,15 +81,18 @@ def current(chain: Chain, left: Langevin, right: Langevin) -> float:
     ValueError
         If the chain is a ring or not uniform and harmonic, or a bath is not at its end or exerts a force.
     """
+    chi, pin = _medium(chain)
     if chain.periodic:
-        raise ValueError("boundary = 'periodic'; allowed: 'fixed', 'free' or a pair of them")
+        raise ValueError("chain has boundary = 'periodic'; allowed: 'fixed', 'free' or a pair of them")
     for name, bath, sites in (("left", left, (0, -chain.n)), ("right", right, (-1, chain.n - 1))):
+        instance(name, bath, Langevin, "a Langevin bath")
         if bath.site not in sites:
             raise ValueError(f"{name}.site = {bath.site}; allowed: {sites[0]} or {sites[1]}")
         if bath.force:
             raise ValueError(f"{name}.force = {bath.force}; allowed: 0")
+        for part in ("temperature", "friction"):
+            _scale(f"{name}.{part}", getattr(bath, part), zero=True)
 
-    chi, pin = _medium(chain)
     frictions = left.friction, right.friction
     if 0 in frictions:
         return 0.0

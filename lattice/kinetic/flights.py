@@ -15,11 +15,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._check import generator, integer, reals, shown, work
 from .._kernels import flights as _flights
 from ..model import Chain, ThreeSiteRotation, VelocityExchange, VelocityFlip
 from ..waves import group_velocity
 from .boltzmann import _ascending
-from .phonons import Noise, _medium
+from .phonons import MOST, Noise, _medium, _sine_squared, _strength
 
 __all__ = ["fly"]
 
@@ -29,6 +30,7 @@ KINDS = {
     ThreeSiteRotation: _flights.THREE_SITE_ROTATION,
 }
 BLOCK = 2**16  # flights that share a stream of random numbers
+MOST_JUMPS = 1e12  # hours; and each of the times between them has digits left beside the longest time
 
 
 def _block(
@@ -40,9 +42,9 @@ def _block(
 ) -> NDArray[np.float64]:
     k, rng = job
     out = np.empty((times.size, k.size))
-    sine_squared = np.sin(np.pi * k) ** 2
+    kind = next(number for law, number in KINDS.items() if isinstance(noise, law))
     velocity = group_velocity(chain, k)
-    _flights.fly(KINDS[type(noise)], float(noise.rate), *medium, times, sine_squared, velocity, out, rng)
+    _flights.fly(kind, _strength(noise), *medium, times, _sine_squared("start", k), velocity, out, rng)
     return out
 
 
@@ -52,7 +54,7 @@ def fly(
     times: ArrayLike,
     size: int,
     *,
-    rng: np.random.Generator | int,
+    rng: np.random.Generator | int | np.random.SeedSequence,
     start: ArrayLike | None = None,
     map: Callable = builtins.map,
 ) -> NDArray[np.float64]:
@@ -68,8 +70,8 @@ def fly(
         Ascending, not negative.
     size : int
         Number of phonons.
-    rng : numpy.random.Generator or int
-        A generator or a seed.
+    rng : numpy.random.Generator or seed
+        What `numpy.random.default_rng` takes, except None.
     start : array_like, optional
         Wave numbers at time 0, one or `size` of them.  Uniform on [0, 1) unless given: equilibrium.
     map : callable
@@ -84,33 +86,26 @@ def fly(
     Raises
     ------
     ValueError
-        If an argument is not as stated.
+        If an argument is not as stated, or the phonons jump more than 1e12 times in all.
     """
-    if type(noise) not in KINDS:
-        raise ValueError(
-            f"noise = {noise!r}; allowed: a VelocityFlip, a VelocityExchange or a ThreeSiteRotation"
-        )
-    medium = _medium(chain)
-    times = _ascending(times)
-    if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
-        raise ValueError(f"size = {size!r}; allowed: an integer of at least 1")
-    seed = isinstance(rng, (int, np.integer)) and not isinstance(rng, bool) and rng >= 0
-    if not (seed or isinstance(rng, np.random.Generator)):
-        raise ValueError(
-            f"rng = {rng!r}; allowed: a numpy.random.Generator or a seed, an integer, not negative"
-        )
-    rng = np.random.default_rng(rng)
-    if start is None:
-        k = rng.random(size)
-    else:
-        k = np.asarray(start, dtype=np.float64)
-        if k.shape not in ((), (size,)) or not np.isfinite(k).all():
-            raise ValueError(f"start has shape {k.shape}; allowed: one or {size} finite wave numbers")
-        k = np.broadcast_to(k, size)
+    medium, gamma, times = _medium(chain), _strength(noise), _ascending(times)
+    size = integer("size", size, least=1, most=int(MOST))
+    work("size", size, size * float(times.size), MOST)
+    work("times", times, size * 2 * gamma * times[-1], MOST_JUMPS)
+    if not callable(map):
+        raise ValueError(f"map = {shown(map)}; allowed: a callable like the builtin")
+    rng = generator(rng)
+    k = rng.random(size) if start is None else reals("start", start)
+    if k.shape not in ((), (size,)):
+        raise ValueError(f"start has shape {k.shape}; allowed: one wave number or size = {size}")
+    k = np.broadcast_to(k, size)
     blocks = [k[i : i + BLOCK] for i in range(0, size, BLOCK)]
     jobs = zip(blocks, rng.spawn(len(blocks)), strict=True)
     fly_block = partial(_block, chain=chain, medium=medium, noise=noise, times=times)
-    out = np.empty((times.size, size))
-    for i, part in enumerate(map(fly_block, jobs)):
-        out[:, i * BLOCK : (i + 1) * BLOCK] = part
+    out, done = np.empty((times.size, size)), 0
+    for part in map(fly_block, jobs):
+        out[:, done : done + part.shape[1]] = part
+        done += part.shape[1]
+    if done < size:
+        raise ValueError(f"map = {shown(map)} left out {size - done} phonons; allowed: like the builtin")
     return out

@@ -13,18 +13,20 @@ with the rate εγ all times are microscopic, with the rate γ they are kinetic.
 
 Every R below is even in each argument, so scattering forgets the direction of a wave, and
 what is odd in k, such as the energy current, decays at the rate φ(k) and nothing else.
+
+Stiffnesses, pins, rates and times are 0 or from 1e-60 to 1e60: products of a few of them are still numbers.
 """
 
 from __future__ import annotations
 
 import math
-import numbers
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.special
 from numpy.typing import ArrayLike, NDArray
 
+from .._check import instance, integer, number, reals, shown, work
 from ..model import Chain, ThreeSiteRotation, VelocityExchange, VelocityFlip
 from ..waves import wave_numbers
 
@@ -61,17 +63,38 @@ class Tail:
     prefactor: float
 
 
-def _sine_squared(k: ArrayLike) -> NDArray[np.float64]:
-    k = np.asarray(k, dtype=np.float64)
-    if not np.isfinite(k).all():
-        raise ValueError(f"k = {k!r}; allowed: finite wave numbers")
-    return np.sin(np.pi * k) ** 2
+SMALLEST, LARGEST = 1e-60, 1e60  # what a stiffness, a rate or a time may be, if it is not 0
+MOST = 4e8  # numbers in an array: 3 GB
 
 
-def _unknown(noise: object) -> ValueError:
-    return ValueError(
-        f"noise = {noise!r}; allowed: a VelocityFlip, a VelocityExchange or a ThreeSiteRotation"
-    )
+def _scale(name: str, value: object, *, zero: bool = False) -> float:
+    """A number between SMALLEST and LARGEST, or 0 if that is allowed."""
+    found = number(name, value)
+    if not (SMALLEST <= found <= LARGEST or (zero and found == 0)):
+        also = "0 or " if zero else ""
+        raise ValueError(f"{name} = {shown(value)}; allowed: {also}a number from {SMALLEST:g} to {LARGEST:g}")
+    return found
+
+
+def _strength(noise: Noise, *, zero: bool = True) -> float:
+    """The rate of a noise that acts on the momenta, checked."""
+    instance("noise", noise, Noise, "a VelocityFlip, a VelocityExchange or a ThreeSiteRotation")
+    return _scale("noise.rate", noise.rate, zero=zero)
+
+
+def _sine_squared(name: str, k: ArrayLike) -> NDArray[np.float64]:
+    return np.sin(np.pi * np.fmod(reals(name, k), 1.0)) ** 2
+
+
+def _together(k: NDArray, k_prime: NDArray) -> None:
+    """Refuse wave numbers that do not fit together or make too large an array."""
+    try:
+        shape = np.broadcast_shapes(k.shape, k_prime.shape)
+    except ValueError:
+        raise ValueError(
+            f"k and k_prime have shapes {k.shape} and {k_prime.shape}; allowed: what broadcasts together"
+        ) from None
+    work("k_prime", k_prime, 4.0 * math.prod(shape), MOST)  # four of them at a time
 
 
 def kernel(noise: Noise, k: ArrayLike, k_prime: ArrayLike) -> NDArray[np.float64]:
@@ -97,21 +120,20 @@ def kernel(noise: Noise, k: ArrayLike, k_prime: ArrayLike) -> NDArray[np.float64
     Raises
     ------
     ValueError
-        If the noise is another one or a wave number is not finite.
+        If the noise is another one, a wave number not finite, or there are more than 1e8 pairs of them.
 
     Notes
     -----
     R is symmetric and not negative.  That of the rotation vanishes if k or k' is 0, and
     also at k = k' = 1/2.
     """
-    s, s_prime = np.broadcast_arrays(_sine_squared(k), _sine_squared(k_prime))
+    gamma, s, s_prime = _strength(noise), _sine_squared("k", k), _sine_squared("k_prime", k_prime)
+    _together(s, s_prime)
     if isinstance(noise, VelocityFlip):
-        return np.full(s.shape, 2.0 * noise.rate)
+        return np.full(np.broadcast_shapes(s.shape, s_prime.shape), 2 * gamma)
     if isinstance(noise, VelocityExchange):
-        return 8 * noise.rate * s * s_prime
-    if isinstance(noise, ThreeSiteRotation):
-        return 32 / 3 * noise.rate * s * s_prime * (s * (1 - s_prime) + s_prime * (1 - s))
-    raise _unknown(noise)
+        return 8 * gamma * s * s_prime
+    return 32 / 3 * gamma * s * s_prime * (s * (1 - s_prime) + s_prime * (1 - s))
 
 
 def rate(noise: Noise, k: ArrayLike) -> NDArray[np.float64]:
@@ -123,14 +145,17 @@ def rate(noise: Noise, k: ArrayLike) -> NDArray[np.float64]:
 
     Parameters and errors as in `kernel`.
     """
-    s = _sine_squared(k)
+    return _rate(noise, _sine_squared("k", k))
+
+
+def _rate(noise: Noise, s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """φ where sin² πk is s."""
+    gamma = _strength(noise)
     if isinstance(noise, VelocityFlip):
-        return np.full(s.shape, 2.0 * noise.rate)
+        return np.full(s.shape, 2 * gamma)
     if isinstance(noise, VelocityExchange):
-        return 4 * noise.rate * s
-    if isinstance(noise, ThreeSiteRotation):
-        return 4 / 3 * noise.rate * s * (3 - 2 * s)
-    raise _unknown(noise)
+        return 4 * gamma * s
+    return 4 / 3 * gamma * s * (3 - 2 * s)
 
 
 def collision_matrix(noise: Noise, n: int) -> NDArray[np.float64]:
@@ -142,11 +167,9 @@ def collision_matrix(noise: Noise, n: int) -> NDArray[np.float64]:
     Raises
     ------
     ValueError
-        If n is not an integer of at least 3, or the noise is not one of `kernel`.
+        If n is not an integer from 3 to 10,000, or the noise is not one of `kernel`.
     """
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 3:
-        raise ValueError(f"n = {n!r}; allowed: an integer of at least 3")
-    k = wave_numbers(n)
+    k = wave_numbers(integer("n", n, least=3, most=10_000))
     return kernel(noise, k[:, None], k) / n - np.diag(rate(noise, k))
 
 
@@ -166,19 +189,19 @@ def isolated_eigenvalue(noise: ThreeSiteRotation) -> float:
     direction.  The 2 × 2 determinant that must vanish is elementary (a quadratic in :math:`\sin^2 \pi k`
     divides the integrands); eliminating its roots leaves, at γ = 1, :math:`5 \mu^2 + 12 \mu = 36`.
     """
-    if not isinstance(noise, ThreeSiteRotation):
-        raise ValueError(f"noise = {noise!r}; allowed: a ThreeSiteRotation")
-    return -1.2 * (math.sqrt(6) - 1) * noise.rate
+    instance("noise", noise, ThreeSiteRotation, "a ThreeSiteRotation")
+    return -1.2 * (math.sqrt(6) - 1) * _strength(noise)
 
 
 def _medium(chain: Chain) -> tuple[float, float]:
     """Stiffness χ > 0 of the bonds and ω₀² ≥ 0 of the pins of a uniform harmonic chain."""
+    instance("chain", chain, Chain, "a Chain")
     if not (chain.is_harmonic and chain.is_uniform and chain.bond.chi > 0 and chain.pin.chi >= 0):
         raise ValueError(
             "chain is not a uniform harmonic one; allowed: bonds with one positive chi, "
             "pins with one chi, not negative"
         )
-    return float(chain.bond.chi), float(chain.pin.chi)
+    return _scale("chain.bond.chi", chain.bond.chi), _scale("chain.pin.chi", chain.pin.chi, zero=True)
 
 
 def conductivity(chain: Chain, noise: Noise) -> float:
@@ -215,26 +238,23 @@ def conductivity(chain: Chain, noise: Noise) -> float:
     Basile, Olla and Spohn, eq. (74), where the rotation has the rate γ.  This is the leading
     order for weak noise; the current that the noise itself carries is not in it.
     """
-    chi, pin = _medium(chain)
-    if not isinstance(noise, Noise):
-        raise _unknown(noise)
-    if noise.rate == 0:
+    (chi, pin), gamma = _medium(chain), _strength(noise)
+    if gamma == 0:
         return math.inf
     if isinstance(noise, VelocityFlip):
         # sqrt(ω₀² + 4χ) - ω₀ without cancellation
-        return (chi / (math.sqrt(pin + 4 * chi) + math.sqrt(pin))) ** 2 / noise.rate
+        return (chi / (math.sqrt(pin + 4 * chi) + math.sqrt(pin))) ** 2 / gamma
     if pin == 0:
         return math.inf
     ratio = 4 * chi / pin
     root = math.sqrt(1 + ratio)
     if isinstance(noise, VelocityExchange):
-        return chi * ratio / ((root + 1) * 4 * noise.rate)
-    return 1.5 * chi**2 * (root - 1 / math.sqrt(3)) / (noise.rate * (pin + 6 * chi))
+        return chi * ratio / ((root + 1) * 4 * gamma)
+    return 1.5 * chi**2 * (root - 1 / math.sqrt(3)) / (gamma * (pin + 6 * chi))
 
 
 STEP = 0.2  # of the trapezoidal rule in a logarithm, and
 REACH = 80.0  # how far it goes beyond the scales of the integrand
-LATEST = 1e200  # times rate; the squares of what is left later are no longer numbers
 
 
 def _exponents(smallest: float, largest: float) -> NDArray[np.float64]:
@@ -258,14 +278,12 @@ def _zone(scales: list[float]) -> tuple[NDArray[np.float64], NDArray[np.float64]
     return s, one_minus_s, np.sqrt(s * one_minus_s) * STEP / (2 * math.pi)
 
 
-def _times(times: ArrayLike, rate: float) -> NDArray[np.float64]:
-    """The times, checked."""
-    times = np.asarray(times, dtype=np.float64)
-    if times.size == 0 or not (np.isfinite(times) & (times >= 0)).all():
-        raise ValueError(f"times = {times!r}; allowed: at least one, all finite and not negative")
-    if times.max() * rate > LATEST:
-        raise ValueError(f"times reach {times.max():g} at rate {rate:g}; allowed: a product of {LATEST:g}")
-    return times
+def _times(times: ArrayLike) -> NDArray[np.float64]:
+    """Times in any shape and order, checked."""
+    found = reals("times", times)
+    if found.min() < 0 or found.max() > LARGEST:
+        raise ValueError(f"times = {shown(times)}; allowed: numbers from 0 to {LARGEST:g}")
+    return found
 
 
 def current_correlation(chain: Chain, noise: Noise, times: ArrayLike) -> NDArray[np.float64]:
@@ -286,20 +304,18 @@ def current_correlation(chain: Chain, noise: Noise, times: ArrayLike) -> NDArray
     Raises
     ------
     ValueError
-        As in `conductivity`, or if there is no time, or one that is negative, not finite or above 1e200/rate.
+        As in `conductivity`, or if there is no time, one that is negative or above 1e60, or too many.
 
     Notes
     -----
     Basile, Olla and Spohn, eq. (72).
     """
-    chi, pin = _medium(chain)
-    if not isinstance(noise, Noise):
-        raise _unknown(noise)
-    times = _times(times, noise.rate)
-    scales = [1.0, 1 / (1 + noise.rate * times.max())] + ([pin / (4 * chi)] if pin else [])
+    (chi, pin), gamma, times = _medium(chain), _strength(noise), _times(times)
+    scales = [1.0, 1 / (1 + gamma * times.max())] + ([pin / (4 * chi)] if pin else [])
     s, one_minus_s, weight = _zone(scales)
+    work("times", times, 2.0 * times.size * s.size, MOST)
     square = 4 * chi**2 * one_minus_s * (s / (pin + 4 * chi * s))
-    decay = np.exp(-times[..., None] * rate(noise, np.arcsin(np.sqrt(s)) / np.pi))
+    decay = np.exp(-times[..., None] * _rate(noise, s))
     return decay @ (2 * weight * square)  # both halves of the zone
 
 
@@ -320,21 +336,20 @@ def tail(chain: Chain, noise: VelocityExchange | ThreeSiteRotation) -> Tail:
         If the chain is not uniform and harmonic, or the noise another one or of rate 0.
     """
     chi, pin = _medium(chain)
-    if not isinstance(noise, (VelocityExchange, ThreeSiteRotation)) or noise.rate == 0:
-        raise ValueError(
-            f"noise = {noise!r}; allowed: a VelocityExchange or a ThreeSiteRotation of positive rate"
-        )
+    kinds = VelocityExchange, ThreeSiteRotation
+    instance("noise", noise, kinds, "a VelocityExchange or a ThreeSiteRotation")
+    gamma = _strength(noise, zero=False)
     if pin == 0:
-        return Tail(-0.5, chi / math.sqrt(4 * math.pi * noise.rate))
-    return Tail(-1.5, chi**2 / (2 * pin * noise.rate) / math.sqrt(4 * math.pi * noise.rate))
+        return Tail(-0.5, chi / math.sqrt(4 * math.pi * gamma))
+    return Tail(-1.5, chi**2 / (2 * pin * gamma) / math.sqrt(4 * math.pi * gamma))
 
 
-def _same_dimension(k: ArrayLike, k_prime: ArrayLike) -> None:
-    if np.shape(k)[-1:] != np.shape(k_prime)[-1:] or np.ndim(k) == 0 or np.shape(k)[-1] < 2:
-        raise ValueError(
-            f"k and k_prime have shapes {np.shape(k)} and {np.shape(k_prime)}; "
-            "allowed: (..., d) with the same d of at least 2"
-        )
+def _vectors(name: str, k: ArrayLike) -> NDArray[np.float64]:
+    """sin² πk of wave vectors in two or more dimensions."""
+    s = _sine_squared(name, k)
+    if s.ndim == 0 or s.shape[-1] < 2:
+        raise ValueError(f"{name} has shape {s.shape}; allowed: (..., d) with d of at least 2")
+    return s
 
 
 def pair_kernel(k: ArrayLike, k_prime: ArrayLike) -> NDArray[np.float64]:
@@ -351,15 +366,18 @@ def pair_kernel(k: ArrayLike, k_prime: ArrayLike) -> NDArray[np.float64]:
     Raises
     ------
     ValueError
-        If the last axes differ or have fewer than 2 entries.
+        If the last axes differ or have fewer than 2 entries, or as in `kernel`.
 
     Notes
     -----
     Basile, Olla and Spohn, eqs. (48), (59) and (60).  One pair turns its relative momentum u so that
     :math:`S u = -4u`, hence :math:`S p = 2 \Delta p`; the rank of R is d.
     """
-    _same_dimension(k, k_prime)
-    return 16 * (_sine_squared(k) * _sine_squared(k_prime)).sum(axis=-1)
+    s, s_prime = _vectors("k", k), _vectors("k_prime", k_prime)
+    if s.shape[-1] != s_prime.shape[-1]:
+        raise ValueError(f"k and k_prime have shapes {s.shape} and {s_prime.shape}; allowed: (..., d), one d")
+    _together(s, s_prime)
+    return 16 * (s * s_prime).sum(axis=-1)
 
 
 def pair_rate(k: ArrayLike) -> NDArray[np.float64]:
@@ -367,19 +385,13 @@ def pair_rate(k: ArrayLike) -> NDArray[np.float64]:
 
     Eq. (62) of Basile, Olla and Spohn; parameter and errors as in `pair_kernel`.
     """
-    _same_dimension(k, k)
-    return 8 * _sine_squared(k).sum(axis=-1)
+    return 8 * _vectors("k", k).sum(axis=-1)
 
 
-def _lattice(d: int, chi: float, pin: float, rate: float) -> None:
-    """Check the arguments of the functions in d dimensions."""
-    if isinstance(d, bool) or not isinstance(d, (int, np.integer)) or d < 2:
-        raise ValueError(f"d = {d!r}; allowed: an integer of at least 2")
-    for name, value in (("chi", chi), ("pin", pin), ("rate", rate)):
-        if not isinstance(value, numbers.Real) or not math.isfinite(value) or value < 0:
-            raise ValueError(f"{name} = {value!r}; allowed: a finite number, not negative")
-    if chi == 0:
-        raise ValueError(f"chi = {chi!r}; allowed: a positive number")
+def _lattice(d: int, chi: float, pin: float, rate: float) -> tuple[int, float, float, float]:
+    """The arguments of the functions in d dimensions, checked."""
+    d = integer("d", d, least=2, most=100)
+    return d, _scale("chi", chi), _scale("pin", pin, zero=True), _scale("rate", rate, zero=True)
 
 
 def _propagator(d: int, x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -399,7 +411,7 @@ def conductivity_lattice(d: int, *, chi: float = 1.0, pin: float = 0.0, rate: fl
     Parameters
     ----------
     d : int
-        Dimension, at least 2.
+        Dimension, 2 to 100.
     chi, pin : float
         Stiffness χ > 0 and pinning :math:`\omega_0^2`.
     rate : float
@@ -426,7 +438,7 @@ def conductivity_lattice(d: int, *, chi: float = 1.0, pin: float = 0.0, rate: fl
     and no singularity at k = 0 is left.  Without a pin it is :math:`(u - 1)\chi/8\gamma`, where u is
     the mean number of visits of a simple random walk to where it starts.
     """
-    _lattice(d, chi, pin, rate)
+    d, chi, pin, rate = _lattice(d, chi, pin, rate)
     if rate == 0 or (pin == 0 and d == 2):
         return math.inf
     c = pin / (4 * chi)
@@ -456,15 +468,15 @@ def current_correlation_lattice(
     Raises
     ------
     ValueError
-        As in `conductivity_lattice`, or if there is no time, or one that is negative, not finite or above
-        1e200/rate.
+        As in `conductivity_lattice`, or if there is no time, one that is negative or above 1e60, or too many.
     """
-    _lattice(d, chi, pin, rate)
-    times = _times(times, rate)
+    d, chi, pin, rate = _lattice(d, chi, pin, rate)
+    times = _times(times)
     c = pin / (4 * chi)
     start = 8 * rate * times[..., None]
     scales = [1.0, 1 + start.max()] + ([1 / c] if c else [])
     x = np.exp(_exponents(min(scales), max(scales)))
+    work("times", times, 4.0 * times.size * x.size, MOST)
     return d * chi / 4 * STEP * (_propagator(d, start + x) @ (x * np.exp(-c * x)))
 
 
@@ -479,12 +491,11 @@ def tail_lattice(d: int, *, chi: float = 1.0, pin: float = 0.0, rate: float = 1.
     Raises
     ------
     ValueError
-        As in `conductivity_lattice`, or if the rate is 0.
+        As in `conductivity_lattice`, or if the rate is 0, or the prefactor is beyond the floats.
     """
-    _lattice(d, chi, pin, rate)
-    if rate == 0:
-        raise ValueError(f"rate = {rate!r}; allowed: a positive number")
-    spread = (8 * math.pi * rate) ** (-d / 2)
-    if pin == 0:
-        return Tail(-d / 2, chi * spread)
-    return Tail(-d / 2 - 1, d * chi**2 / (4 * pin * rate) * spread)
+    d, chi, pin, rate = _lattice(d, chi, pin, _scale("rate", rate))
+    exponent, size = (-d / 2, chi) if pin == 0 else (-d / 2 - 1, d * chi**2 / (4 * pin * rate))
+    logarithm = math.log(size) - d / 2 * math.log(8 * math.pi * rate)
+    if abs(logarithm) > 700:
+        raise ValueError(f"rate = {rate:g} and d = {d} have a prefactor of e^{logarithm:.0f}; allowed: ±700")
+    return Tail(exponent, math.exp(logarithm))

@@ -14,37 +14,33 @@ and the rest R only sees, and only fills, entries next to the diagonal.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.linalg
 import scipy.sparse
 from numpy.typing import NDArray
-from scipy.sparse.linalg import LinearOperator, gmres
 
 from ..model import Chain, Noise, StretchFlip, ThreeSiteRotation, VelocityExchange, VelocityFlip
 
-__all__ = ["Groups", "Process", "groups", "series", "stationary_covariance"]
+__all__ = ["Blocks", "Groups", "Process", "groups", "series"]
 
-RESIDUAL = 1e-10  # the largest one accepted, relative to the sources
 TERMS = 120
 
 _FLIP = np.array([[-2.0]])
 _EXCHANGE = np.array([[-1.0, 1.0], [1.0, -1.0]])
 _TURN = np.array([[0.0, 1.0, -1.0], [-1.0, 0.0, 1.0], [1.0, -1.0, 0.0]])
-# (mean, kick) at rate 1
+# integers: mean, kick, weight of the square of the kick, and what the rate is divided by
 _ACTIONS = {
-    VelocityFlip: (_FLIP, _FLIP),
-    StretchFlip: (_FLIP, _FLIP),
-    VelocityExchange: (_EXCHANGE, _EXCHANGE),
-    ThreeSiteRotation: (_TURN @ _TURN / 6, _TURN / math.sqrt(3)),
+    VelocityFlip: (_FLIP, _FLIP, 1, 1),
+    StretchFlip: (_FLIP, _FLIP, 1, 1),
+    VelocityExchange: (_EXCHANGE, _EXCHANGE, 1, 1),
+    ThreeSiteRotation: (_TURN @ _TURN, _TURN, 2, 6),
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """A noise on n coordinates: the momenta, or the stretches.
+    r"""A noise on n coordinates: the momenta, or the stretches.
 
     Attributes
     ----------
@@ -53,17 +49,28 @@ class Groups:
     index : (groups, g) array
         The coordinates of each group.
     mean, kick : (g, g) array
-        The matrices m and k of the module's formula, the latter with the square root of the rate.
+        Integers: the matrices m and k of the module's formula are `strength` × `mean` and
+        :math:`\sqrt{}` (`strength` × `weight`) × `kick`.
+    weight : int
+        Makes k so.
+    strength : float
+        The rate, or a part of it.
     """
 
     n: int
     index: NDArray[np.int64]
     mean: NDArray[np.float64]
     kick: NDArray[np.float64]
+    weight: int
+    strength: float
+
+    def whole(self) -> NDArray[np.float64]:
+        """The integers of M, (n, n)."""
+        return self.scatter(np.broadcast_to(self.mean, (len(self.index), *self.mean.shape)))
 
     def matrix(self) -> NDArray[np.float64]:
         """The action M on the mean, (n, n)."""
-        return self.scatter(np.broadcast_to(self.mean, (len(self.index), *self.mean.shape)))
+        return self.strength * self.whole()
 
     def local(self, second: NDArray[np.float64]) -> NDArray[np.float64]:
         """The blocks, (groups, g, g), of a matrix (n, n)."""
@@ -75,15 +82,14 @@ class Groups:
         np.add.at(total, (self.index[:, :, None], self.index[:, None, :]), blocks)
         return total
 
+    def stirred(self, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+        """R(mmᵀ), (n, n), of a mean m."""
+        kicked = mean[self.index] @ self.kick.T
+        return self.scatter(self.strength * self.weight * kicked[:, :, None] * kicked[:, None, :])
+
     def source(self, blocks: NDArray[np.float64]) -> NDArray[np.float64]:
         """R(S), (n, n), from the blocks of S."""
-        return self.scatter(self.kick @ blocks @ self.kick.T)
-
-    def band(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Rows and columns of the entries, one of each mirrored pair, that `source` fills."""
-        pairs = {(min(a, b), max(a, b)) for group in self.index.tolist() for a in group for b in group}
-        rows, columns = np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2).T
-        return rows, columns
+        return self.scatter(self.strength * self.weight * self.kick @ blocks @ self.kick.T)
 
 
 def groups(chain: Chain, noise: Noise | None) -> Groups | None:
@@ -98,7 +104,7 @@ def groups(chain: Chain, noise: Noise | None) -> Groups | None:
         return None
     if type(noise) not in _ACTIONS:
         raise ValueError(f"noise = {noise!r}; allowed: None or {', '.join(t.__name__ for t in _ACTIONS)}")
-    mean, kick = _ACTIONS[type(noise)]
+    mean, kick, weight, parts = _ACTIONS[type(noise)]
     size = len(mean)
     if size > chain.n:
         raise ValueError(f"n = {chain.n} with {type(noise).__name__}; allowed: at least {size}")
@@ -111,7 +117,7 @@ def groups(chain: Chain, noise: Noise | None) -> Groups | None:
         index = (np.arange(n if chain.periodic else n - size + 1)[:, None] + np.arange(size)) % n
     if noise.rate == 0:
         return None
-    return Groups(n, index, noise.rate * mean, math.sqrt(noise.rate) * kick)
+    return Groups(n, index, mean, kick, weight, noise.rate / parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,109 +160,6 @@ class Process:
         return np.block([[own_s, self.spread], [-self.pull, own_p]])
 
 
-def _doubling(drift: NDArray[np.float64]) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-    r"""A solver of :math:`AC + CA^\top + D = 0` for one stable A and many D.
-
-    Smith's method: with the Cayley transform :math:`S = (\mu - A)^{-1}(\mu + A)`, whose spectrum lies
-    inside the unit circle, :math:`C = \sum_k S^k C_0 S^{k\top}`, summed by doubling.  It needs no
-    eigenvectors, which a critically damped mode does not have, and only products of matrices.
-    """
-    unit = np.eye(len(drift))
-    shift = float(np.median(np.abs(np.linalg.eigvals(drift))))
-    inverse = np.linalg.inv(shift * unit - drift)
-    powers = [inverse @ (drift + shift * unit)]
-    while np.linalg.norm(powers[-1]) > 1e-9:
-        if len(powers) == 64 or not np.isfinite(powers[-1]).all():
-            raise RuntimeError(
-                "the damping of some mode is lost in round-off; allowed: baths and noise that damp all modes"
-            )
-        powers.append(powers[-1] @ powers[-1])
-
-    def solve(diffusion: NDArray[np.float64]) -> NDArray[np.float64]:
-        total = 2 * shift * inverse @ diffusion @ inverse.T
-        for power in powers:
-            total = total + power @ total @ power.T
-        return total
-
-    return solve
-
-
-def stationary_covariance(
-    process: Process, drift: NDArray[np.float64], mean: NDArray[np.float64], laplacian: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], float]:
-    r"""The centred covariance :math:`AC + CA^\top + D + R(C + mm^\top) = 0` and its relative residual.
-
-    With :math:`\mathcal{K}` the solution operator of the Lyapunov equation, the unknown is only
-    the source :math:`v = R(\mathcal{K}(D + v) + mm^\top)`, a few numbers a site; GMRES finds it.
-    Alone it would need as many steps as there are sites, for heat diffuses: what is slow is
-    a smooth temperature profile.  The preconditioner treats those as heat conduction, with `laplacian`
-    (n, n) and absorbing bath sites.
-
-    Raises
-    ------
-    RuntimeError
-        If the residual is above 1e-10 of the sources.
-    """
-    noise, w = process.noise, process.spread.shape[0]
-    size = len(drift)
-    diffusion = np.zeros((size, size))
-    diffusion[w:, w:] = np.diag(process.diffusion)
-    if noise is None:
-        covariance = scipy.linalg.solve_continuous_lyapunov(drift, -diffusion)
-        return covariance, 0.0
-    start = 0 if process.on_stretches else w
-    block = slice(start, start + noise.n)
-    solve = _doubling(drift)
-    rows, columns = noise.band()
-
-    def sources(band: NDArray[np.float64]) -> NDArray[np.float64]:
-        full = np.zeros((size, size))
-        full[start + rows, start + columns] = band
-        full[start + columns, start + rows] = band
-        return full
-
-    def emitted(second: NDArray[np.float64]) -> NDArray[np.float64]:
-        return noise.source(noise.local(second))[rows, columns]
-
-    def defect(band: NDArray[np.float64]) -> NDArray[np.float64]:
-        return band - emitted(solve(sources(band))[block, block])
-
-    known = emitted(solve(diffusion)[block, block] + np.outer(mean[block], mean[block]))
-    absorbing = process.friction > 0
-    profile = np.zeros(len(laplacian))
-    inner = ~absorbing
-    if inner.any():
-        profile[inner] = np.linalg.solve(laplacian[np.ix_(inner, inner)], np.ones(inner.sum()))
-    warm = np.stack([emitted(np.diag(row)) for row in np.eye(len(laplacian), noise.n)], axis=1)
-    scale = np.square(warm.sum(axis=1)).mean()
-    conduction = 0.0
-    if inner.any():
-        conduction = (warm @ profile) @ defect(warm @ profile) / (scale * profile @ laplacian @ profile)
-    # heat that arrives at a bath is absorbed; the tiny number only keeps the matrix regular
-    smooth = np.linalg.inv(max(conduction, 0.0) * laplacian + np.diag(np.where(absorbing, 1.0, 1e-12)))
-    shape = (rows.size, rows.size)
-    band, _ = gmres(
-        LinearOperator(shape, matvec=defect, dtype=np.float64),
-        known,
-        rtol=1e-13,
-        restart=min(rows.size, 200),
-        maxiter=3,
-        M=LinearOperator(
-            shape, matvec=lambda v: v + warm @ (smooth @ (warm.T @ v)) / scale, dtype=np.float64
-        ),
-    )
-    every = diffusion + sources(band)
-    covariance = solve(every)
-    error = drift @ covariance
-    error = error + error.T + diffusion
-    second = covariance[block, block] + np.outer(mean[block], mean[block])
-    error[block, block] += noise.source(noise.local(second))
-    residual = float(np.abs(error).max() / max(np.abs(every).max(), np.finfo(float).tiny))
-    if not residual < RESIDUAL:
-        raise RuntimeError(f"the stationary equations hold to {residual:.1e} only; allowed: {RESIDUAL:.0e}")
-    return covariance, residual
-
-
 @dataclass
 class Blocks:
     """Means of s and p, and the covariances ss, sp and pp."""
@@ -291,7 +194,8 @@ def series(process: Process, start: Blocks, duration: float) -> Blocks:
     bound = np.linalg.norm(process.spread, 2) + np.linalg.norm(process.pull, 2) + 2 * process.friction.max()
     if noise is not None:
         bound += noise.index.shape[1] * (
-            2 * np.linalg.norm(noise.mean, 2) + np.linalg.norm(noise.kick, 2) ** 2
+            2 * noise.strength * np.linalg.norm(noise.mean, 2)
+            + noise.strength * noise.weight * np.linalg.norm(noise.kick, 2) ** 2
         )
     steps = max(1, math.ceil(duration * bound / 6))
     h = duration / steps

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..model import Chain, Langevin
+from .._check import finite, reals
+from ..model import Chain, Langevin, _bath_sites, listed, phase_space
 
 __all__ = ["bath_power", "energy_current"]
 
 
+@finite
 def energy_current(chain: Chain, q: ArrayLike, p: ArrayLike) -> NDArray[np.float64]:
     r"""The energy current on each bond, positive to the right, shape (..., n_bonds).
 
@@ -29,18 +31,18 @@ def energy_current(chain: Chain, q: ArrayLike, p: ArrayLike) -> NDArray[np.float
     Raises
     ------
     ValueError
-        If `q` or `p` does not have the chain's number of sites, or their shapes differ.
+        If `q` or `p` does not have the chain's number of sites, their shapes differ, an entry is not finite,
+        or a current beyond the floats.
     """
-    tension = chain.bond.slope(chain.stretches(q))
-    p = chain.on_sites("p", p)
-    if p.shape != np.shape(q):
-        raise ValueError(f"p has shape {p.shape} and q {np.shape(q)}; allowed: equal shapes")
+    q, p = phase_space(chain, q, p)
+    tension = chain.bond._slope(chain._stretches(q))
     pairs = p + np.roll(p, -1, axis=-1) if chain.periodic else p[..., :-1] + p[..., 1:]
     walls = [(0, 0)] * (p.ndim - 1) + [tuple(int(end == "fixed") for end in chain.ends)]
     return -0.5 * np.pad(pairs, walls) * tension
 
 
-def bath_power(baths: Sequence[Langevin], p: ArrayLike) -> NDArray[np.float64]:
+@finite
+def bath_power(baths: Iterable[Langevin], p: ArrayLike) -> NDArray[np.float64]:
     r"""The mean power :math:`\gamma(T - p^2) + f p` that each bath gives to its site, shape (..., baths).
 
     The drift of Itô's formula for :math:`p^2/2`; its average over a stationary ensemble is
@@ -48,13 +50,21 @@ def bath_power(baths: Sequence[Langevin], p: ArrayLike) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    baths : sequence of Langevin
-        The baths, with sites that exist.
+    baths : iterable of Langevin
+        The baths, with sites that exist, at most one a site.
     p : (..., n) array
         Momenta.
+
+    Raises
+    ------
+    ValueError
+        If a bath's site does not exist or is taken, or a momentum is not finite or too large.
     """
-    p = np.asarray(p, dtype=np.float64)
-    site = [bath.site for bath in baths]
+    p = reals("p", p)
+    if p.ndim == 0:
+        raise ValueError(f"p = {p}; allowed: (..., n)")
+    baths = listed(baths)
+    site = _bath_sites(p.shape[-1], baths)
     temperature, friction, force = np.reshape(
         [(b.temperature, b.friction, b.force) for b in baths], (-1, 3)
     ).T

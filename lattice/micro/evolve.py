@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import _check
+from .._check import finite, generator, instance, integer, number, one_of, shown, work
 from .._kernels import chain as kernel
 from .._kernels import noise as noise_kernel
 from .._kernels.random import LANES, streams
@@ -24,13 +26,17 @@ from ..model import (
     VelocityFlip,
     bath_sites,
     energy,
+    listed,
 )
 
 __all__ = ["BlowUp", "Trajectory", "evolve"]
 
 # Sites, ghosts included, that one task holds: what fits into the first-level cache.
 STRIP = 1024
-MOST_STEPS = 2**53  # of an interval: beyond, a float does not count any more
+MOST_STEPS = 1e15  # of a site: a few days.  A step costs as much as 100 sites at least.
+MOST_NUMBERS = 1e10  # that are kept: 80 GB
+# By how much the logarithm of a mean that the noise damps may change in a step (see the notes of `evolve`).
+MOST_DECAY = 0.8
 ENDS = {"free": kernel.FREE, "fixed": kernel.FIXED, "periodic": kernel.PERIODIC}
 # What the kernel calls a noise, and the fastest decay of a mean momentum or stretch in units of its rate.
 NOISES = {
@@ -99,6 +105,7 @@ class Trajectory:
 
     def state(self, i: int) -> State:
         """The ensemble at ``times[i]``."""
+        i = integer("i", i, least=-len(self.times), most=len(self.times) - 1)
         return State(self.q[i], self.p[i])
 
     def energy(self) -> NDArray[np.float64]:
@@ -132,8 +139,9 @@ class BlowUp(RuntimeError):
         )
 
 
-def _stiffest(chain: Chain, q: NDArray[np.float64]) -> float:
-    r"""An upper bound of the highest frequency, from the curvatures at rest and at the displacements q.
+@finite
+def highest_frequency(chain: Chain, q: NDArray[np.float64]) -> float:
+    r"""An upper bound of it, from the curvatures at rest and at the displacements q.
 
     Gershgorin: :math:`\omega^2 \le \max_j\,[2|V''_{j-1}| + 2|V''_j| + |U''_j|]`, which for a
     uniform chain is the band edge :math:`4\chi + \omega_0^2`.  A cosine counts :math:`|J|m^2`
@@ -152,7 +160,7 @@ def _coefficients(chain: Chain, replicas: int) -> tuple[tuple, tuple]:
     """Bond and pin as the kernel wants them: numbers, or arrays along a strip of `replicas`."""
     cosine = bool(np.any(chain.bond.J) or np.any(chain.pin.J))
     names = ("chi",) if chain.is_harmonic else ("chi", "alpha", "beta", *(("J", "m") if cosine else ()))
-    pinned = any(np.any(getattr(chain.pin, name)) for name in ("chi", "alpha", "beta", "J"))
+    pinned = not chain.pin.is_zero
     if chain.is_uniform:
         bond = tuple(float(getattr(chain.bond, name)) for name in names)
         return bond, tuple(float(getattr(chain.pin, name)) for name in names) if pinned else ()
@@ -170,50 +178,49 @@ def _coefficients(chain: Chain, replicas: int) -> tuple[tuple, tuple]:
     return bond, tuple(tiled(np.pad(np.broadcast_to(getattr(chain.pin, name), chain.n), 1)) for name in names)
 
 
-def _check_times(times: ArrayLike) -> NDArray[np.float64]:
-    times = np.array(times, dtype=np.float64)
-    if times.ndim != 1 or times.size == 0:
-        raise ValueError(f"times has shape {times.shape}; allowed: a vector of at least one time")
-    if not np.isfinite(times).all() or times[0] < 0 or (np.diff(times) <= 0).any():
-        raise ValueError(f"times = {times!r}; allowed: finite, increasing, the first not negative")
-    times.setflags(write=False)
-    return times
-
-
-def _check_step(
-    dt: float | None, scheme: _Splitting, stiffest: float, damping: float, longest: float
+def _chosen_step(
+    chain: Chain,
+    start: State,
+    times: NDArray[np.float64],
+    dt: float | None,
+    splitting: _Splitting,
+    baths: tuple[Langevin, ...],
+    noise: Noise | None,
 ) -> float:
+    """The longest step, chosen or checked."""
+    stiffest = highest_frequency(chain, start.q)
+    fading = NOISES[type(noise)][1] * noise.rate if noise else 0.0
+    damping = max([fading, *(bath.friction for bath in baths)])
     if dt is None:
+        longest = float(np.diff(times, prepend=0.0).max()) or 1.0  # any, if only the start is asked for
         fastest = max(stiffest, damping)
-        return min(longest, scheme.default / fastest) if fastest > 0 else longest
-    if isinstance(dt, bool) or not isinstance(dt, (int, float, np.number)) or not 0 < dt < math.inf:
-        raise ValueError(f"dt = {dt!r}; allowed: None or a finite number above 0")
-    if dt * stiffest >= scheme.limit:
+        dt = min(longest, splitting.default / fastest) if fastest > 0 else longest
+    else:
+        dt = number("dt", dt, above=0)
+    if dt * stiffest >= splitting.limit:
         raise ValueError(
-            f"dt = {dt!r} with frequencies up to {stiffest:.4g}; "
-            f"allowed: below {scheme.limit / stiffest:.4g}, where the scheme is stable"
+            f"dt = {dt!r} with frequencies up to {stiffest:.4g} of chain and start; "
+            f"allowed: below {splitting.limit / stiffest:.4g}, where the scheme is stable"
         )
-    return float(dt)
-
-
-def _seed_sequence(rng: np.random.Generator | int | None) -> np.random.SeedSequence:
-    if isinstance(rng, np.random.Generator):
-        return rng.bit_generator.seed_seq
-    if isinstance(rng, (int, np.integer)) and not isinstance(rng, bool) and rng >= 0:
-        return np.random.SeedSequence(int(rng))
-    raise ValueError(
-        f"rng = {rng!r}; allowed: with a bath at a temperature above 0 or a noise, a numpy.random.Generator "
-        "or a seed, an integer, not negative"
-    )
+    if dt * fading > MOST_DECAY * (1 + 1e-9):
+        raise ValueError(
+            f"dt = {dt!r} with noise = {noise!r}; allowed: at most {MOST_DECAY / fading:.4g}, "
+            "where the noise acts at a rate that is wrong by 5 %"
+        )
+    count, most = float(times[-1]) / dt if dt > 0 else math.inf, MOST_STEPS / (start.q.size + 100)
+    if not count <= most:
+        raise ValueError(
+            f"times = {shown(times)} with dt = {dt:.4g} need {count:.1e} steps; allowed: at most {most:.0e} "
+            f"(frequencies of chain and start reach {stiffest:.2g}, rates of noise and baths {damping:.2g})"
+        )
+    work("times", times, 2.0 * times.size * start.q.size, MOST_NUMBERS)
+    return dt
 
 
 def _check_noise(chain: Chain, noise: Noise | None) -> None:
     if noise is None:
         return
-    if not isinstance(noise, Noise):
-        raise ValueError(
-            f"noise = {noise!r}; allowed: None or one of {', '.join(kind.__name__ for kind in NOISES)}"
-        )
+    instance("noise", noise, Noise, f"None or one of {', '.join(kind.__name__ for kind in NOISES)}")
     if isinstance(noise, ThreeSiteRotation) and chain.n < 3:
         raise ValueError(f"n = {chain.n} with ThreeSiteRotation; allowed: at least 3")
     if isinstance(noise, StretchFlip):
@@ -222,7 +229,7 @@ def _check_noise(chain: Chain, noise: Noise | None) -> None:
                 f"boundary = {chain.boundary!r} with StretchFlip, which changes the length; "
                 "allowed: a chain with a free end"
             )
-        if any(np.any(getattr(chain.pin, name)) for name in ("chi", "alpha", "beta", "J")):
+        if not chain.pin.is_zero:
             raise ValueError(f"pin = {chain.pin!r} with StretchFlip, which moves all sites; allowed: no pin")
         if np.any(chain.bond.alpha):
             raise ValueError(
@@ -301,7 +308,11 @@ def evolve(
     noise that meet are one.  Exchanges, and rotations, that share a site act one after another:
     disjoint ones together, in two or three groups (and one or two single ones on a ring whose
     length is not divisible), in the opposite order every other time.  All of this is of second
-    order in dt.
+    order in dt.  In a step h what flips damp at the rate :math:`\phi = 2\gamma` conducts
+    :math:`\frac{\phi h}2 \coth \frac{\phi h}2` times as well as it should, and exchanges spread long waves
+    :math:`\tanh(2\gamma h)/2\gamma h` times as fast.  Beyond :math:`\phi h = 0.8` (where
+    :math:`\phi = 4\gamma` for exchanges and :math:`\frac32\gamma` for rotations) they would be wrong by more
+    than 5 %, and in the end belong to the step and not to the noise: such steps are refused.
 
     What was said of the kinetic energy holds again: in a harmonic chain without baths the energy
     that Verlet conserves, :math:`O(dt^2)` from the true one, is conserved with the noise as well.
@@ -313,41 +324,32 @@ def evolve(
     Raises
     ------
     ValueError
-        Before anything is computed, if an argument is not allowed; a `dt` at which the
-        stiffest bond is unstable is not.
+        Before anything is computed, if an argument is not allowed.  A `dt` at which the stiffest bond is
+        unstable is not, or at which a noise would have wrong rates; nor are steps without end.
     BlowUp
         If a state is not finite.  The error carries what was computed until then.
     """
-    if not isinstance(chain, Chain):
-        raise ValueError(f"chain = {chain!r}; allowed: a Chain")
+    instance("chain", chain, Chain, "a Chain")
     if not isinstance(start, State) or start.q.shape[1] != chain.n:
-        found = f"with {start.q.shape[1]} sites" if isinstance(start, State) else repr(start)
+        found = f"with {start.q.shape[1]} sites" if isinstance(start, State) else shown(start)
         raise ValueError(f"start = {found}; allowed: a State with {chain.n} sites")
-    if scheme not in _SCHEMES:
-        raise ValueError(f"scheme = {scheme!r}; allowed: {list(_SCHEMES)}")
-    splitting = _SCHEMES[scheme]
-    times = _check_times(times)
-    baths = baths if isinstance(baths, Langevin) else tuple(baths)
+    splitting = _SCHEMES[one_of("scheme", scheme, _SCHEMES)]
+    times = _check.times(times, strictly=True).copy()
+    times.setflags(write=False)
+    instance("map", map, Callable, "a callable like the builtin map")
+    baths = listed(baths)
     sites = np.array(bath_sites(chain, baths), dtype=np.int64)
-    intervals = np.diff(times, prepend=0.0)
     _check_noise(chain, noise)
-    damping = max((bath.friction for bath in baths), default=0.0)
-    acting = None
-    if noise is not None and noise.rate > 0:
-        kind, decay = NOISES[type(noise)]
-        acting, damping = (kind, float(noise.rate)), max(damping, decay * float(noise.rate))
-    longest = intervals.max() or 1.0  # any step will do if only the start is asked for
-    dt = _check_step(dt, splitting, _stiffest(chain, start.q), damping, longest)
+    dt = _chosen_step(chain, start, times, dt, splitting, baths, noise)
+    acting = (NOISES[type(noise)][0], noise.rate) if noise is not None and noise.rate > 0 else None
     replicas, n = start.q.shape
-    if acting or any(bath.temperature > 0 and bath.friction > 0 for bath in baths):
-        random = streams(_seed_sequence(rng), replicas)
-    else:
-        random = np.zeros((replicas, 4, LANES), dtype=np.uint64)
+    random = np.zeros((replicas, 4, LANES), dtype=np.uint64)
+    noisy = acting or any(bath.temperature > 0 and bath.friction > 0 for bath in baths)
+    if noisy or rng is not None:
+        source = generator(rng).bit_generator.seed_seq
+        random = streams(source, replicas) if noisy else random
 
-    if not (intervals / dt < MOST_STEPS).all():
-        raise ValueError(
-            f"dt = {dt!r} needs {np.max(intervals) / dt:.1e} steps; allowed: fewer than {MOST_STEPS:.0e}"
-        )
+    intervals = np.diff(times, prepend=0.0)
     # 1e-9: an interval of 10 dt has 10 steps whichever way it was rounded
     steps = np.ceil(intervals / dt * (1 - 1e-9)).astype(np.int64)
     sizes = intervals / np.maximum(steps, 1)

@@ -14,7 +14,9 @@ import numpy as np
 import scipy.fft
 import scipy.integrate
 from numpy.typing import NDArray
+from scipy.special import gammainccinv, gammaincinv, stdtrit
 
+from .. import _check
 from ..model import Chain, ThreeSiteRotation, VelocityExchange
 from ..stats import Estimate, Untrusted, mean
 from .currents import energy_current
@@ -23,8 +25,8 @@ from .evolve import Trajectory
 __all__ = ["GreenKubo", "converged", "green_kubo"]
 
 FEWEST_LAGS = 8  # in the window
-DRIFT = 4.0  # standard errors by which the integral may move within the window
-NOISE = 0.25  # largest relative error of a plateau that can be told from a slope
+DOUBTED = 6.3e-5  # chance that a good plateau is doubted: 4 standard errors, if there are many replicas
+REFUSED = 1e-6  # chance that a good temperature is refused
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,15 +58,14 @@ class GreenKubo:
     temperature: float
 
 
-def _total_current(run: Trajectory) -> NDArray[np.float64]:
-    """The total energy current, (times, replicas), in the frame where a conserved momentum is 0."""
+def _momenta(run: Trajectory) -> tuple[NDArray[np.float64], int]:
+    """Momenta in the frame in which a conserved total is 0, and how many of them are free."""
     pin = run.chain.pin
     pinned = any(np.any(getattr(pin, name)) for name in ("chi", "alpha", "beta", "J"))
-    p = run.p
     still = run.noise is None or run.noise.rate == 0
     if not pinned and (still or isinstance(run.noise, (VelocityExchange, ThreeSiteRotation))):
-        p = p - p.mean(axis=-1, keepdims=True)
-    return energy_current(run.chain, run.q, p).sum(axis=-1)
+        return run.p - run.p.mean(axis=-1, keepdims=True), run.chain.n - 1
+    return run.p, run.chain.n
 
 
 def _autocovariance(series: NDArray[np.float64], lags: int) -> NDArray[np.float64]:
@@ -81,9 +82,9 @@ def _same(one: Chain, other: Chain) -> bool:
     )
 
 
-def _check(run: Trajectory, first: Trajectory) -> None:
+def _check_run(run: Trajectory, first: Trajectory) -> None:
     if not isinstance(run, Trajectory):
-        raise ValueError(f"runs holds {run!r}; allowed: Trajectory")
+        raise ValueError(f"runs holds {_check.shown(run)}; allowed: Trajectory")
     if not run.chain.periodic or run.baths:
         raise ValueError(
             f"runs holds one with boundary {run.chain.boundary!r} and {len(run.baths)} baths; "
@@ -95,7 +96,55 @@ def _check(run: Trajectory, first: Trajectory) -> None:
     if run.times.shape != first.times.shape or not np.allclose(run.times, first.times, rtol=1e-9, atol=0):
         raise ValueError("runs holds different times; allowed: the same in all")
     if len(steps) == 0 or not np.allclose(steps, steps[0], rtol=1e-6, atol=0):
-        raise ValueError(f"times = {run.times!r}; allowed: equidistant, at least 2")
+        raise ValueError(f"times = {_check.shown(run.times)}; allowed: equidistant, at least 2")
+
+
+def _student(chance: float, replicas: int) -> float:
+    """How many standard errors the mean of so many samples is off, on either side, with this chance."""
+    return -float(stdtrit(replicas - 1, chance / 2))
+
+
+def _check_temperature(temperature: float, found: float, squares: int, slack: float) -> None:
+    """Compare with the mean p² of so many momenta: over any time it spreads less than χ² does at one time."""
+    low, high = (tail(squares / 2, REFUSED / 2) / (squares / 2) for tail in (gammaincinv, gammainccinv))
+    if not low * temperature - slack <= found <= high * temperature + slack:
+        raise ValueError(
+            f"temperature = {temperature!r}, at which {squares} momenta have a mean p² between "
+            f"{low * temperature:.4g} and {high * temperature:.4g}, but those of the runs have {found:.4g}; "
+            "allowed: the temperature of the runs"
+        )
+
+
+def _samples(
+    runs: Trajectory | Iterable[Trajectory], temperature: float, window: tuple[float, float]
+) -> tuple[NDArray[np.float64], float, int]:
+    """The correlation of each replica, sample first, the spacing of its lags, and where the window begins."""
+    low, high = window
+    first, parts, heat, squares = None, [], 0.0, 0
+    for run in [runs] if isinstance(runs, Trajectory) else runs:
+        first = run if first is None else first
+        _check_run(run, first)
+        spacing = (run.times[-1] - run.times[0]) / (run.times.size - 1)
+        begin, end = math.ceil(low / spacing * (1 - 1e-9)), math.floor(high / spacing * (1 + 1e-9))
+        if not (end - begin + 1 >= FEWEST_LAGS and end < run.times.size):
+            raise ValueError(
+                f"window = {window!r} with outputs every {spacing:.4g} up to {run.times[-1]:.4g}; allowed: "
+                f"(low, high) with {FEWEST_LAGS} outputs or more between them, all within the run"
+            )
+        p, free = _momenta(run)
+        heat += np.vdot(p, p) / len(p)
+        squares += free * p.shape[1]
+        with np.errstate(over="ignore"):  # at a wrong temperature, refused below
+            current = energy_current(run.chain, run.q, p).sum(axis=-1) / temperature
+            parts.append(_autocovariance(current, end + 1) / run.chain.n)
+    replicas = sum(part.shape[1] for part in parts)
+    if replicas < 2:
+        raise ValueError(f"runs holds {replicas} replicas; allowed: at least 2")
+    # what a microcanonical start may differ, and twice what Verlet's step does to waves of mean ω² = ⟨F²⟩/T
+    force = first.chain.force(first.q[0])
+    slack = temperature / (first.chain.n - 1) + first.dt**2 * np.mean(force**2) / 4
+    _check_temperature(temperature, heat / squares, squares, slack)
+    return np.concatenate(parts, axis=1).T, spacing, begin
 
 
 def green_kubo(
@@ -110,13 +159,16 @@ def green_kubo(
     the spread between replicas.  Where the dynamics conserves the total momentum, J is taken in the
     frame in which this is 0: a ring that drifts carries heat along for ever.
 
+    Two replicas are enough for an error bar, ten or more for a plateau to be trusted: an error bar from a few
+    is itself so uncertain that a plateau has to be far better known.
+
     Parameters
     ----------
     runs : Trajectory or iterable of Trajectory
         Rings that start in equilibrium, with equidistant times.  An iterable is consumed one by one: a
         generator never holds more than one of them in memory.
     temperature : float
-        Of the ensemble, above 0.
+        Of the ensemble, above 0: κ is wrong by the square of a wrong one.
     window : (float, float)
         First and last lag at which to read the running integral, 8 outputs or more; at most the
         duration of a run, and better a small part of it.
@@ -128,13 +180,15 @@ def green_kubo(
     Raises
     ------
     ValueError
-        If a run is no Trajectory of a ring without baths, they differ in chain, noise or times, times are not
-        equidistant, there are fewer than 2 replicas in all, or a number is not allowed.
+        If a run is no Trajectory of a ring without baths, they differ in chain, noise or times, times are
+        not equidistant, there are fewer than 2 replicas in all, or a number is not allowed.  If the mean
+        square of the momenta is that of another temperature: further off than independent momenta ever are
+        (false alarm: 1e-6), than a microcanonical start may be, 1/(n - 1), and than the step `dt` explains.
     Untrusted
-        If the running integral moves by more than 4 standard errors from the first to the second
-        half of the window (false alarm: 6e-5 with many replicas, 3e-2 with four), or the plateau has an
-        error of more than a quarter of its value, so that it could hide a slope.  Carries the
-        :class:`GreenKubo` all the same.
+        If the running integral moves from the first to the second half of the window, or if the plateau
+        cannot be told from 0, so that it could hide any slope: by 4 standard errors with many replicas,
+        4.6 with 32 and 33 with 4, by Student's law (false alarm: 6e-5).  Carries the :class:`GreenKubo`
+        all the same.
 
     Notes
     -----
@@ -144,28 +198,11 @@ def green_kubo(
     What lies beyond the window is not seen.  A correlation that decays as :math:`t^{-3/2}`
     leaves out, with b = 2a, six times what moves between the halves, and that may hide in the error bar.
     """
-    number = isinstance(temperature, (int, float, np.number)) and not isinstance(temperature, bool)
-    if not number or not 0 < temperature < math.inf:
-        raise ValueError(f"temperature = {temperature!r}; allowed: a finite number above 0")
-    low, high = (float(end) for end in window)
-    if not 0 <= low < high < math.inf:
-        raise ValueError(f"window = {window!r}; allowed: (low, high) with 0 ≤ low < high")
-    first, parts = None, []
-    for run in [runs] if isinstance(runs, Trajectory) else runs:
-        first = first or run
-        _check(run, first)
-        spacing = (run.times[-1] - run.times[0]) / (run.times.size - 1)
-        begin, end = math.ceil(low / spacing * (1 - 1e-9)), math.floor(high / spacing * (1 + 1e-9))
-        if not (low >= 0 and end - begin + 1 >= FEWEST_LAGS and end < run.times.size):
-            raise ValueError(
-                f"window = {window!r} with outputs every {spacing:.4g} up to {run.times[-1]:.4g}; allowed: "
-                f"(low, high) with {FEWEST_LAGS} outputs or more between them, all within the run"
-            )
-        parts.append(_autocovariance(_total_current(run), end + 1) / (run.chain.n * temperature**2))
-    if first is None:
-        raise ValueError("runs is empty; allowed: at least one Trajectory")
-    # sample first
-    correlation = np.concatenate(parts, axis=1).T
+    temperature = _check.number("temperature", temperature, above=0)
+    low, high = window = _check.bounds("window", window, least=0)
+    _check.instance("runs", runs, (Trajectory, Iterable), "a Trajectory, or an iterable of them")
+    correlation, spacing, begin = _samples(runs, temperature, window)
+    end = correlation.shape[1] - 1
     running = scipy.integrate.cumulative_simpson(correlation, dx=spacing, initial=0)
     coarse = scipy.integrate.cumulative_simpson(correlation[:, ::2], dx=2 * spacing, initial=0)
     even = np.arange(begin + begin % 2, end + 1, 2)
@@ -183,11 +220,12 @@ def green_kubo(
     )
     lags = spacing * np.arange(end + 1)
     lags.setflags(write=False)
-    result = GreenKubo(lags, mean(correlation), mean(running), plateau, (low, high), float(temperature))
+    result = GreenKubo(lags, mean(correlation), mean(running), plateau, window, temperature)
+    errors = _student(DOUBTED, len(running))
     doubts = []
-    if abs(drift.value) > DRIFT * drift.stderr:
+    if abs(drift.value) > errors * drift.stderr:
         doubts.append(f"the integral moves by {drift:c} within it")
-    if level.stderr > NOISE * abs(level.value):
+    if errors * level.stderr > abs(level.value):
         doubts.append("the error hides any slope")
     if doubts:
         raise Untrusted(
@@ -216,14 +254,22 @@ def converged(measure: Callable[[int, float], Estimate], *, n: int, dt: float) -
     Raises
     ------
     ValueError
-        If n is not a positive integer or dt not a finite number above 0.
+        If n is not a positive integer or dt not a finite number above 0, or `measure` returns something else.
     """
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
-        raise ValueError(f"n = {n!r}; allowed: an integer of at least 1")
-    if isinstance(dt, bool) or not isinstance(dt, (int, float, np.number)) or not 0 < dt < math.inf:
-        raise ValueError(f"dt = {dt!r}; allowed: a finite number above 0")
-    best = measure(2 * n, dt / 2)
-    changes = [np.subtract(best.value, other.value) for other in (measure(n, dt / 2), measure(2 * n, dt))]
-    systematic = np.hypot(best.systematic, np.abs(changes).sum(axis=0))
+    n, dt = _check.integer("n", n, least=1), _check.number("dt", dt, above=0)
+    _check.instance("measure", measure, Callable, "a function of n and dt")
+
+    def measured(n: int, dt: float) -> Estimate:
+        return _check.instance("what measure returns", measure(n, dt), Estimate, "an Estimate")
+
+    best, changes = measured(2 * n, dt / 2), 0.0
+    for other in (measured(n, dt / 2), measured(2 * n, dt)):
+        if np.shape(other.value) != np.shape(best.value):
+            raise ValueError(
+                f"what measure returns has shapes {np.shape(best.value)} and {np.shape(other.value)}; "
+                "allowed: always the same"
+            )
+        with np.errstate(over="ignore"):  # refused by the Estimate below
+            changes = changes + np.abs(np.subtract(best.value, other.value))
     how = f"{best.how}; n = {2 * n} against {n}, dt = {dt / 2:g} against {dt:g}"
-    return Estimate(best.value, best.stderr, how, systematic)
+    return Estimate(best.value, best.stderr, how, np.hypot(best.systematic, changes))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.integrate
@@ -18,8 +18,10 @@ import scipy.sparse.csgraph
 from numpy.typing import ArrayLike, NDArray
 
 from ..model import Chain, Langevin, Noise, StretchFlip, bath_sites
-from ..waves import group_velocity, normal_modes, wave_numbers
-from ._closure import Blocks, Groups, Process, groups, series, stationary_covariance
+from ..waves import group_velocity, wave_numbers
+from ._closure import Blocks, Groups, Process, groups, series
+from ._linear import Unsolved
+from ._stationary import Motion, Undamped, bond_sites, settle
 
 __all__ = ["Conductivity", "Moments", "StationaryMoments", "conductivity", "evolution", "stationary"]
 
@@ -102,16 +104,8 @@ class Moments:
         kinetic energies of its three sites at rates whose sum is 0, and what is lost on one side of a
         bond goes through it.  Flips carry nothing.
         """
-        chain, current = self.chain, np.zeros(self.chain.n_bonds)
-        acting = groups(chain, self.noise)
-        if acting is None or isinstance(self.noise, StretchFlip):
-            return current
-        blocks = acting.local(self.pp + np.outer(self.mean_p, self.mean_p))
-        change = acting.mean @ blocks + blocks @ acting.mean.T + acting.kick @ blocks @ acting.kick.T
-        gain = 0.5 * np.diagonal(change, axis1=1, axis2=2)
-        first = int(chain.ends[0] == "fixed")
-        np.add.at(current, first + acting.index[:, :-1], -np.cumsum(gain, axis=1)[:, :-1])
-        return current
+        acting = groups(self.chain, self.noise)
+        return _carried(self.chain, self.noise, acting, self.pp, self.mean_p)
 
     @property
     def bath_powers(self) -> NDArray[np.float64]:
@@ -143,18 +137,49 @@ class StationaryMoments(Moments):
     """
 
     residual: float = 0.0
+    _heat: NDArray[np.float64] | None = field(default=None, repr=False)
+    _carried: NDArray[np.float64] | None = field(default=None, repr=False)
+
+    @property
+    def noise_currents(self) -> NDArray[np.float64]:
+        return super().noise_currents if self._carried is None else self._carried.copy()
+
+    @property
+    def bath_powers(self) -> NDArray[np.float64]:
+        return super().bath_powers if self._heat is None else self._heat.copy()
 
 
-def _bath_vectors(chain: Chain, baths: Sequence[Langevin]) -> tuple[list[int], NDArray[np.float64]]:
-    """The sites of the baths; friction, force and noise strength of every site, (3, n)."""
+def _bath_vectors(
+    chain: Chain, baths: Sequence[Langevin]
+) -> tuple[tuple[Langevin, ...], list[int], NDArray[np.float64]]:
+    """The baths, their sites, and friction, force and temperature of every site, (3, n)."""
+    baths = tuple(baths)
     sites = bath_sites(chain, baths)
     vectors = np.zeros((3, chain.n))
     for site, bath in zip(sites, baths, strict=True):
-        vectors[:, site] = bath.friction, bath.force, 2 * bath.friction * bath.temperature
-    return sites, vectors
+        vectors[:, site] = bath.friction, bath.force, bath.temperature
+    return baths, sites, vectors
 
 
-def _check(chain: Chain, noise: Noise | None) -> Groups | None:
+def _carried(
+    chain: Chain, noise: Noise | None, acting: Groups | None, pp: NDArray[np.float64], p: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The energy current of a noise through each bond, from covariances and means of the momenta."""
+    current = np.zeros(chain.n_bonds)
+    if acting is None or isinstance(noise, StretchFlip):
+        return current
+    blocks, means = acting.local(pp), p[acting.index]
+    change = acting.mean @ blocks + blocks @ acting.mean.T
+    change += acting.weight * acting.kick @ blocks @ acting.kick.T
+    # the means by differences, which vanish where all move alike
+    gain = 0.5 * np.diagonal(change, axis1=1, axis2=2) + means * (means @ acting.mean.T)
+    gain += 0.5 * acting.weight * (means @ acting.kick.T) ** 2
+    first = int(chain.ends[0] == "fixed")
+    np.add.at(current, first + acting.index[:, :-1], -acting.strength * np.cumsum(gain, axis=1)[:, :-1])
+    return current
+
+
+def _acting(chain: Chain, noise: Noise | None) -> Groups | None:
     """The groups of the noise, if the moments of this chain with it close."""
     if not chain.is_harmonic:
         raise ValueError("chain is anharmonic; allowed: bonds and pins with chi alone")
@@ -169,11 +194,35 @@ def _check(chain: Chain, noise: Noise | None) -> Groups | None:
     return acting
 
 
+def _verify(state: StationaryMoments) -> None:
+    """Refuse a state that breaks what every stationary state obeys: a guard, no part of the solution.
+
+    What the baths give is what flows, at each site; and without heat from elsewhere no site is
+    hotter than the hottest bath or colder than the coldest.
+    """
+    chain, powers = state.chain, state.bath_powers
+    given = np.zeros(chain.n)
+    given[bath_sites(chain, state.baths)] = powers
+    heat = state.energy_currents + state.noise_currents
+    missing = np.abs(np.diff(chain.slots(heat)) - given).max(initial=0.0)
+    known = [bath.temperature for bath in state.baths if bath.friction > 0]
+    least, most = min(known), max(known)
+    margin = 1e-12 * (most - least) + 1e-15 * most
+    cold = state.temperatures.min() < least - margin
+    hot = state.temperatures.max() > most + margin and not state.mean_p.any()
+    if missing > 1e-6 * np.abs(powers).max(initial=0.0) or cold or hot:
+        raise RuntimeError(
+            f"the stationary state is lost in rounding errors: {missing:.1e} of the power "
+            f"{np.abs(powers).max():.1e} is missing, at temperatures from {state.temperatures.min():.3g} "
+            f"to {state.temperatures.max():.3g}"
+        )
+
+
 def _heat_is_trapped(chain: Chain, acting: Groups, on_stretches: bool, friction: NDArray[np.float64]) -> bool:
     """Whether some part of a noisy chain exchanges no energy with a bath."""
-    left = np.arange(chain.n if chain.periodic else chain.n - 1)
-    bonds = np.broadcast_to(chain.bond.chi, chain.n_bonds)[left + int(chain.ends[0] == "fixed")] != 0
-    first, second = left[bonds], (left[bonds] + 1) % chain.n
+    first, second = bond_sites(chain)
+    springs = (first >= 0) & (second >= 0) & (np.broadcast_to(chain.bond.chi, chain.n_bonds) != 0)
+    first, second = first[springs], second[springs]
     if not on_stretches:
         first = np.concatenate([first, acting.index[:, :-1].ravel()])
         second = np.concatenate([second, acting.index[:, 1:].ravel()])
@@ -216,58 +265,38 @@ def stationary(chain: Chain, baths: Sequence[Langevin], noise: Noise | None = No
     current far below rate × temperature is a small difference of large sources: the sum of
     `bath_powers`, 0 in exact arithmetic, shows what is left of its digits.
     """
-    acting = _check(chain, noise)
-    sites, (friction, force, diffusion) = _bath_vectors(chain, baths)
-
-    n = chain.n
-    modes = normal_modes(chain)
-    on_stretches = isinstance(noise, StretchFlip)
-    # coordinates of the positions in which the potential energy is s²/2: all entries of the
-    # drift are then rates, and the solver keeps its digits
-    if on_stretches:
-        gradient = chain.stretches(np.eye(n)).T
-        stiffness = np.sqrt(np.broadcast_to(chain.bond.chi, chain.n_bonds))[:, None]
-        spring, to_sites = stiffness * gradient, np.linalg.pinv(gradient) / stiffness.T
-    else:
-        wave = modes.frequencies > 0  # a translation has no restoring force and no stationary position
-        shapes, omega = modes.shapes[wave], modes.frequencies[wave, None]
-        spring, to_sites = omega * shapes, (shapes / omega).T
-    w = len(spring)
-    process = Process(spring, spring.T, friction, force, diffusion, acting, on_stretches)
-    drift = process.drift()
-    slowest = np.linalg.eigvals(drift).real.max()
-    if acting is None and slowest > -1e-13 * np.abs(drift).max():
-        raise ValueError(
-            f"baths at sites {sites} leave a mode undamped (rate {-slowest:.1e}); "
-            "allowed: baths that damp every mode, by a friction above 0 at a site where it moves"
-        )
+    acting = _acting(chain, noise)
+    baths, sites, (friction, force, temperature) = _bath_vectors(chain, baths)
+    on_stretches = acting is not None and isinstance(noise, StretchFlip)
     if acting is not None and _heat_is_trapped(chain, acting, on_stretches, friction):
         raise ValueError(
             f"baths at sites {sites} leave a part of the chain without a bath, and the noise keeps "
             "its energy; allowed: a friction above 0 in every part"
         )
-    mean = np.linalg.solve(drift, -np.concatenate([np.zeros(w), force]))
-    bonds = Chain(n, boundary="periodic" if chain.periodic else "free").stiffness_matrix()
-    covariance, residual = stationary_covariance(process, drift, mean, bonds)
+    motion = Motion.of(chain, friction, acting, on_stretches)
+    try:
+        state = settle(motion, temperature, force)
+    except Undamped as error:
+        raise ValueError(
+            f"baths at sites {sites} leave a mode undamped; "
+            "allowed: baths that damp every mode, by a friction above 0 at a site where it moves"
+        ) from error
+    except Unsolved as error:
+        raise RuntimeError(f"the stationary state is lost in rounding errors: {error}") from error
     found = StationaryMoments(
         chain=chain,
-        mean_q=to_sites @ mean[:w],
-        mean_p=mean[w:],
-        qq=to_sites @ covariance[:w, :w] @ to_sites.T,
-        qp=to_sites @ covariance[:w, w:],
-        pp=covariance[w:, w:],
-        baths=tuple(baths),
+        mean_q=state.mean_q,
+        mean_p=state.mean_p,
+        qq=state.qq,
+        qp=state.qp,
+        pp=state.pp,
+        baths=baths,
         noise=noise,
-        residual=residual,
+        residual=state.error,
+        _heat=state.heat[sites] + force[sites] * state.mean_p[sites],
+        _carried=_carried(chain, noise, acting, state.pp_excess, state.mean_p),
     )
-    # What goes in must come out.  Where collisions are very many, a current far below rate × temperature is
-    # lost in the rounding of the sources, and with it the temperatures.
-    powers = found.bath_powers
-    sources = sum(bath.friction * bath.temperature for bath in baths)
-    if noise is not None and abs(powers.sum()) > max(1e-3 * np.abs(powers).max(), 1e-10 * sources):
-        raise RuntimeError(
-            f"the powers of the baths add up to {powers.sum():.1e}: too many collisions between them"
-        )
+    _verify(found)
     return found
 
 
@@ -311,9 +340,9 @@ def evolution(
     -----
     A flipped stretch moves the sites to its right, or those to its left if the right end is fixed.
     """
-    acting = _check(chain, noise)
-    _, (friction, force, diffusion) = _bath_vectors(chain, baths)
-    n = chain.n
+    acting = _acting(chain, noise)
+    baths, _, (friction, force, temperature) = _bath_vectors(chain, baths)
+    n, diffusion = chain.n, 2 * friction * temperature
     if start.chain.n != n:
         raise ValueError(f"start has {start.chain.n} sites; allowed: {n}")
     times = np.asarray(times, dtype=np.float64)
@@ -449,12 +478,12 @@ def conductivity(chain: Chain, noise: Noise) -> Conductivity:
     place = np.arange(len(acting.mean))
     apart = place - place[:, None]
 
-    uniform = -acting.mean.sum()  # the damping at k = 0
-    keeps_momentum = abs(uniform) < 1e-12 * np.abs(acting.mean).max()
+    uniform = -acting.strength * acting.mean.sum()  # the damping at k = 0
+    keeps_momentum = uniform == 0
 
     def share(k: ArrayLike) -> NDArray[np.float64]:
         sine = np.sin(np.pi * np.asarray(k)[..., None, None] * apart)
-        damping = (2 * acting.mean * sine**2).sum(axis=(-2, -1))
+        damping = (2 * acting.strength * acting.mean * sine**2).sum(axis=(-2, -1))
         return group_velocity(chain, k) ** 2 / (damping if keeps_momentum else damping + uniform)
 
     ring = float(share(wave_numbers(chain.n)[1:]).sum() / chain.n)  # refuses a chain that is not uniform
@@ -477,5 +506,5 @@ def conductivity(chain: Chain, noise: Noise) -> Conductivity:
         noise=noise,
         hamiltonian=integral,
         ring=ring,
-        carried=float((acting.kick**2 * apart**2).sum() / 4),
+        carried=float(acting.strength * acting.weight * (acting.kick**2 * apart**2).sum() / 4),
     )

@@ -11,21 +11,24 @@ So W lives at the places y and half way between them.
 
 from __future__ import annotations
 
-import numbers
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from .. import _check
+from .._check import finite, number, reals, work
 
 __all__ = ["smoothed", "wigner"]
 
 
+MOST_NUMBERS = 1e9  # of a Wigner function: 8 GB
+
+
 def _fields(field: ArrayLike) -> NDArray[np.complex128]:
-    psi = np.atleast_2d(np.asarray(field, dtype=np.complex128))
-    if psi.size == 0 or not np.isfinite(psi).all():
-        raise ValueError(f"field has shape {np.shape(field)}; allowed: (…, n), all entries finite")
+    psi = np.atleast_1d(_check.field("field", field))
     return psi.reshape(-1, psi.shape[-1])
 
 
+@finite
 def wigner(field: ArrayLike) -> NDArray[np.float64]:
     r"""The Wigner function of a field on a ring, averaged over an ensemble.
 
@@ -44,7 +47,7 @@ def wigner(field: ArrayLike) -> NDArray[np.float64]:
     Raises
     ------
     ValueError
-        If the field is empty or not finite.
+        If the field is empty or not finite, or has more than about 16,000 sites.
 
     Notes
     -----
@@ -53,6 +56,7 @@ def wigner(field: ArrayLike) -> NDArray[np.float64]:
     """
     psi = _fields(field)
     n = psi.shape[-1]
+    work("field", field, 4.0 * n**2, MOST_NUMBERS)
     distance = np.arange(-((n - 1) // 2), n // 2 + 1)
     weight = np.ones(distance.size)
     if n % 2 == 0:
@@ -66,6 +70,7 @@ def wigner(field: ArrayLike) -> NDArray[np.float64]:
     return np.fft.fft(products, axis=1).real
 
 
+@finite
 def smoothed(field: ArrayLike, places: ArrayLike, *, width: float) -> NDArray[np.float64]:
     r"""The Wigner function averaged over a Gaussian in place and wave number: never negative.
 
@@ -97,11 +102,9 @@ def smoothed(field: ArrayLike, places: ArrayLike, *, width: float) -> NDArray[np
     """
     psi = _fields(field)
     n = psi.shape[-1]
-    places = np.asarray(places, dtype=np.float64)
-    if places.ndim != 1 or not np.isfinite(places).all():
-        raise ValueError(f"places = {places!r}; allowed: a vector of finite numbers")
-    if not (isinstance(width, numbers.Real) and 0.2 <= width <= n / 8):
-        raise ValueError(f"width = {width!r}; allowed: 0.2 to n/8 = {n / 8:g}")
+    places, width = reals("places", places, ndim=1), number("width", width)
+    if not 0.2 <= width <= n / 8:
+        raise ValueError(f"width = {width!r} for a field of {n} sites; allowed: 0.2 to n/8 = {n / 8:g}")
     out = np.empty((places.size, n))
     for i, x in enumerate(places):
         away = (np.arange(n) - x + n / 2) % n - n / 2

@@ -18,6 +18,8 @@ from tests.book.site import LOOKS, PAGES, PROPER, ROOT, SITE, WRITTEN, parsed
 
 pytestmark = pytest.mark.site
 
+#: What the fonts of the book lack, in names and methods of the register and in the table of timings
+STRANGE = "⟨⟩⁻∓✅"
 MAX_WEIGHT = 600_000  # bytes of a page, compressed
 WITH_SLIDERS = [page for page in PAGES if parsed(page).select(".lk-slider")]
 
@@ -29,6 +31,24 @@ FORMULAS = """() => [...document.querySelectorAll(".math")].map(node => ({
 # Displayed formulas that one would have to scroll to read to the end
 CLIPPED = """() => [...document.querySelectorAll("div.math mjx-container")]
   .filter(node => node.scrollWidth > node.clientWidth + 1).map(node => node.textContent.slice(0, 60))"""
+# The sizes of formulas, in per cent of the text around them
+SIZES = """() => [...new Set([...document.querySelectorAll("mjx-container")]
+  .map(node => node.style.fontSize))]"""
+# The letters of the text, those of each font family in an element of their own
+LETTERS = """() => {
+  const families = {}, texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const { data, parentElement } = texts.currentNode;
+    if (parentElement.closest("script, style, noscript, pre, svg, .math")) continue;
+    const family = getComputedStyle(parentElement).fontFamily;
+    families[family] = new Set([...(families[family] ?? ""), ...data.replace(/\\s/g, "")]);
+  }
+  for (const [family, letters] of Object.entries(families)) {
+    const sample = document.body.appendChild(document.createElement("p"));
+    sample.className = "letters";
+    sample.style.fontFamily = family;
+    sample.textContent = [...letters].join("");
+  } }"""
 IMAGES = """() => [...document.images].filter(image => image.src).map(image => ({
   src: image.src.slice(0, 100), alt: image.alt, loaded: image.complete && image.naturalWidth > 0 }))"""
 # Opens whatever is folded (solutions, hidden cells), at once
@@ -53,6 +73,7 @@ def look(tab, page):
     formulas = tab.evaluate(FORMULAS)
     assert [formula for formula in formulas if formula["error"] or not formula["typeset"]] == []
     assert len(formulas) == len(parsed(page).select(".math"))
+    assert len(tab.evaluate(SIZES)) <= 1
     assert [image for image in tab.evaluate(IMAGES) if not image["loaded"]] == []
     scroll, width = tab.evaluate(
         "() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
@@ -81,9 +102,29 @@ def test_page(page, view, visit, screenshots):
     assert grave == []
 
 
+def foreign_letters(tab):
+    """Letters of the text that are not shown in a font of the book, by the family they ask for."""
+    tab.evaluate(LETTERS)
+    tab.evaluate("document.fonts.ready")
+    inspector = tab.context.new_cdp_session(tab)
+    for domain in ("DOM", "CSS"):
+        inspector.send(f"{domain}.enable")
+    top = inspector.send("DOM.getDocument", {"depth": 0})["root"]["nodeId"]
+    samples = inspector.send("DOM.querySelectorAll", {"nodeId": top, "selector": ".letters"})["nodeIds"]
+    assert samples
+    for sample, text in zip(samples, tab.locator(".letters").all_text_contents(), strict=True):
+        fonts = inspector.send("CSS.getPlatformFontsForNode", {"nodeId": sample})["fonts"]
+        foreign = {font["familyName"]: font["glyphCount"] for font in fonts if not font["isCustomFont"]}
+        if sum(foreign.values()) > sum(letter in STRANGE for letter in text):
+            yield foreign, text
+
+
 @pytest.mark.parametrize("page", PROPER)
 def test_page_opened_from_disk(page, visit):
-    look(visit(page, from_disk=True), page)
+    """It looks as from a server, and its lines do not depend on the fonts of this machine."""
+    tab = visit(page, from_disk=True)
+    look(tab, page)
+    assert list(foreign_letters(tab)) == []
     assert visit.troubles == []
 
 

@@ -86,7 +86,7 @@ def test_bos_72_is_exact_at_any_strength(claim):
         for strength in (0.1, 1.0, 5.0):  # εγ
             exact = np.array([eq72(strength * t, 1.0, pin, 1.0) for t in micro_times]) - lacking(chain)
             measured = perturbed_current(chain, ThreeSiteRotation(strength), micro_times, 0.1)
-            claim.agrees(measured, exact, rtol=1e-8)
+            claim.agrees(measured, exact, rtol=1e-8, floor=0.1)  # what has decayed is a difference
     # the other noises have their own rates, not that of the rotation
     for noise, phi in (
         (VelocityFlip(0.7), lambda k: 1.4 + 0 * k),

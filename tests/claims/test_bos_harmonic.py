@@ -87,14 +87,15 @@ def test_bos_3_factor_two(claim, record):
         measured = frequencies(as_read, omega0, alpha1)
         # a zero frequency is split by rounding, see above
         exact = np.sort(np.sqrt(omega0**2 + 2 * alpha1 * (1 - np.cos(2 * np.pi * k))))
-        claim.agrees(measured, exact, rtol=1e-6)
-        claim.agrees(np.sort(dispersion(ring(omega0, alpha1), k)), measured, rtol=1e-6)
+        claim.agrees(measured, exact, rtol=1e-6, floor=0.1)
+        claim.agrees(np.sort(dispersion(ring(omega0, alpha1), k)), measured, rtol=1e-6, floor=0.1)
         claim.refutes(measured, np.sort(printed_dispersion(k, omega0, alpha1)), rtol=0.1)
         # The other way to mend it: ¼α₁ in the Hamiltonian gives the dispersion relation as printed.
         claim.agrees(
             frequencies(as_read, omega0, alpha1 / 2),
             np.sort(printed_dispersion(k, omega0, alpha1)),
             rtol=1e-6,
+            floor=0.1,
         )
     record(
         "bos-3/edge-frequency",
@@ -140,9 +141,11 @@ def test_bos_13_site_by_site(claim, record):
         chain = ring(omega0)
         q, p = rng.normal(size=(2, N))
         claim.agrees(field_energy(chain, q, p), np.abs(wave_field(chain, q, p)) ** 2)
-        # the sums over the chain agree, and with the energy; the terms do not, for either local energy
+        # the sums over the chain agree, and with the energy …
         claim.agrees(field_energy(chain, q, p).sum(), energy(chain, q, p))
         claim.agrees(printed_energy(chain, q, p).sum(), energy(chain, q, p))
+        # … the terms do not, for either local energy: one particle displaced
+        q, p = np.eye(2, N)[0], np.zeros(N)
         claim.refutes(field_energy(chain, q, p), printed_energy(chain, q, p), rtol=0.05)
         claim.refutes(field_energy(chain, q, p), site_energy(chain, q, p), rtol=0.05)
 
@@ -157,7 +160,9 @@ def test_bos_13_site_by_site(claim, record):
     q[0] = 1.0
     share = field_energy(chain, q, 0 * q) / energy(chain, q, 0 * q)
     y = np.arange(50)
-    claim.agrees(share[:50], 8 / (np.pi * (4 * y**2 - 1)) ** 2, rtol=1e-6)
+    expected = 8 / (np.pi * (4 * y**2 - 1)) ** 2
+    claim.agrees(share[:2], expected[:2], rtol=1e-6)
+    claim.agrees(share[:50], expected, rtol=3e-4)  # the ring adds a share (y/n)²
     record(
         "bos-13/own-share",
         share[:2],

@@ -65,25 +65,6 @@ def test_absorption_vanishes_without_friction_and_is_at_most_one():
         assert (probability <= 1 + 1e-15).all()
 
 
-def test_rejections():
-    chain = Chain(4, boundary="fixed")
-    left, right = Langevin(0, 1.0), Langevin(-1, 1.0)
-    with pytest.raises(ValueError, match="boundary = 'periodic'"):
-        ballistic.current(Chain(4), left, right)
-    with pytest.raises(ValueError, match=r"left\.site = 1; allowed: 0"):
-        ballistic.current(chain, Langevin(1, 1.0), right)
-    with pytest.raises(ValueError, match=r"right\.force = 2\.0; allowed: 0"):
-        ballistic.current(chain, left, Langevin(-1, 1.0, 1.0, 2.0))
-    for friction in (-1.0, np.inf, np.nan):
-        with pytest.raises(ValueError, match=f"friction = {friction!r}; allowed"):
-            ballistic.absorption(chain, friction, 0.1, end="free")
-    with pytest.raises(ValueError, match="end = 'open'; allowed"):
-        ballistic.absorption(chain, 1.0, 0.1, end="open")
-    for bond in (Bond.fput(beta=1.0), Bond(chi=[1.0, 2.0, 1.0, 1.0]), Bond(chi=-0.2)):
-        with pytest.raises(ValueError, match="chain is not a uniform harmonic one"):
-            ballistic.absorption(Chain(4, bond, Pin(chi=1.0)), 1.0, 0.1, end="free")
-
-
 def test_absorption_of_the_longest_waves():
     """Between 0 and 1 where 1 - cos 2πk is rounding; at a matched free end everything is absorbed."""
     k = np.geomspace(1e-15, 1e-3, 40)
@@ -91,5 +72,4 @@ def test_absorption_of_the_longest_waves():
         a = ballistic.absorption(Chain(8), friction, k, end="free")
         assert (a <= 1).all()
         np.testing.assert_allclose(a, 4 * friction / (1 + friction) ** 2, rtol=1e-5)
-    with pytest.raises(ValueError, match=r"k = .*; allowed: finite"):
-        ballistic.absorption(Chain(8), 1.0, [np.nan], end="free")
+    assert (ballistic.absorption(Chain(8), 1.0, [1e300, -3.0], end="free") == 0).all()

@@ -1,56 +1,187 @@
-"""The heat equation and its fractional sister, against closed forms and quadrature."""
+"""The heat equation and its fractional sister, against closed forms, series and integrals in many digits."""
 
 import math
 
+import mpmath
 import numpy as np
 import pytest
-import scipy.integrate
-import scipy.special
+from scipy.special import gamma, zeta
 
 from lattice.macro import diffusion
 
+PLACES = (1e-3, 0.8, 3.0, 9.0, 40.0)
+# The density there, for some indices: `by_quadrature` with 40 digits and a step of 0.05/a.
+DENSITIES = {
+    1 + 1e-9: (
+        0.31830956773964755,
+        0.1940913941347992,
+        0.031830988623682775,
+        0.0038818278747910225,
+        0.00019881941609615644,
+    ),
+    1.001: (
+        0.31817525788346518,
+        0.19421155396443909,
+        0.031836276002015028,
+        0.0038763282479810331,
+        0.00019818695104409703,
+    ),
+    1.1: (
+        0.30714095611203988,
+        0.20481659146620108,
+        0.032207029069622624,
+        0.0033308866236161299,
+        0.0001430286327986324,
+    ),
+    1.49: (
+        0.2875887742359144,
+        0.22811261187491326,
+        0.031552155614154412,
+        0.0014279338607116988,
+        3.1334111950787261e-5,
+    ),
+    1.51: (
+        0.28712441952654106,
+        0.22881922889110324,
+        0.031466204255855134,
+        0.001347918005045534,
+        2.860270245320068e-5,
+    ),
+    1.9: (
+        0.28245644142328238,
+        0.23862073033620725,
+        0.029941757147406033,
+        0.00018369441492240584,
+        2.0741426451572077e-6,
+    ),
+    1.999: (
+        0.28209730416838525,
+        0.24036862427358844,
+        0.029734196882079049,
+        1.6275276540827848e-6,
+        1.5787094492590186e-8,
+    ),
+    2 - 1e-9: (
+        0.28209472125276239,
+        0.24038532469313533,
+        0.029732572307527268,
+        4.5445148699311981e-10,
+        1.5743300479815718e-14,
+    ),
+}
+INDICES = tuple(DENSITIES)
 
-def ring_and_line(index):
-    x = np.arange(512) - 256.0
-    point = np.where(x == 0, 1.0, 0.0)
-    spread = diffusion.spread(point, 30.0, constant=0.4, index=index)
-    return spread, diffusion.kernel(x, 30.0, constant=0.4, index=index)
+
+def by_quadrature(x, index):
+    """The density by its Fourier integral along a ray in the complex plane.
+
+    (a/πx) Im ∫ q^(a-1) exp(iqx - q^a) dq with q = r exp(iπ/4a), by the trapezoidal rule in log r.
+    """
+    with mpmath.workdps(25):
+        x, a = mpmath.mpf(x), mpmath.mpf(index)
+        ray, step = mpmath.expj(mpmath.pi / (4 * a)), 0.12 / a
+        start = -max(mpmath.log(x), 0) - 45 / a
+        end = min(mpmath.log(150 / x), mpmath.log(100) / a)
+        total = mpmath.mpf(0)
+        for j in range(int((end - start) / step) + 1):
+            q = ray * mpmath.exp(start + j * step)
+            total += mpmath.im(q**a * mpmath.exp(1j * q * x - q**a))
+        return float(a * step * total / (mpmath.pi * x))
 
 
-@pytest.mark.parametrize("index", [2.0, 1.8])
+def amplitudes(index, terms):
+    """Of the powers |x|^(-1-ka) in the asymptotic series, k = 1, 2, …; 2 - a tells the sine near index 2."""
+    k = np.arange(1, terms + 1)
+    return np.sin(k * np.pi * (2 - index) / 2) * gamma(k * index + 1) / (np.pi * gamma(k + 1))
+
+
+def far_away(x, index, terms=8):
+    k = np.arange(1, terms + 1)
+    return (amplitudes(index, terms) * np.power.outer(x, -k * index - 1)).sum(axis=-1)
+
+
+def test_the_densities_are_those_of_the_integral():
+    for index, i in ((1.1, 1), (1.9, 2)):
+        np.testing.assert_allclose(by_quadrature(PLACES[i], index), DENSITIES[index][i], rtol=1e-13)
+
+
+@pytest.mark.parametrize("index", INDICES)
+def test_kernel_by_quadrature(index):
+    expected, x = np.array(DENSITIES[index]), np.array(PLACES)
+    np.testing.assert_allclose(diffusion.kernel(x, 1.0, constant=1.0, index=index), expected, rtol=1e-13)
+    width = (0.7 * 5.0) ** (1 / index)
+    found = diffusion.kernel(-x * width, 5.0, constant=0.7, index=index)
+    np.testing.assert_allclose(found, expected / width, rtol=1e-12)
+    middle = gamma(1 + 1 / index) / math.pi
+    found = diffusion.kernel([0.0, 1e-30], 1.0, constant=1.0, index=index)
+    np.testing.assert_allclose(found, middle, rtol=1e-13)
+
+
+@pytest.mark.parametrize("index", INDICES)
+def test_tail_of_the_stable_law(index):
+    """Power laws, down to what is no float any more."""
+    x = np.array([1e3, 1e4, 1e7, 1e12, 0.99e16, 1.01e16, 1e40, 1e90])
+    np.testing.assert_allclose(
+        diffusion.kernel(x, 1.0, constant=1.0, index=index), far_away(x, index), rtol=1e-12
+    )
+    # the places asked for together do not matter
+    alone = [diffusion.kernel(place, 1.0, constant=1.0, index=index) for place in x]
+    np.testing.assert_allclose(diffusion.kernel(x, 1.0, constant=1.0, index=index), alone, rtol=1e-13)
+    assert diffusion.kernel(-1e300, 1.0, constant=1.0, index=index) == 0
+
+
+def test_between_cauchy_and_gauss():
+    """At the ends of the indices, as near as floats are; 2 - a = 1e-15 has its tail all the same."""
+    x = np.linspace(-5, 5, 41)
+    cauchy = diffusion.kernel(x, 1.0, constant=1.0, index=1 + 1e-14)
+    np.testing.assert_allclose(cauchy, 1 / (np.pi * (1 + x**2)), rtol=1e-12)
+    gauss = np.exp(-(x**2) / 4) / math.sqrt(4 * math.pi)
+    np.testing.assert_allclose(diffusion.kernel(x, 1.0, constant=1.0), gauss, rtol=1e-14)
+    np.testing.assert_allclose(diffusion.kernel(x, 1.0, constant=1.0, index=2 - 1e-15), gauss, rtol=1e-12)
+    assert diffusion.kernel(50.0, 1.0, constant=1.0) < 1e-270
+    tail = diffusion.kernel(50.0, 1.0, constant=1.0, index=2 - 1e-15)
+    np.testing.assert_allclose(tail, far_away(50.0, 2 - 1e-15), rtol=1e-12)
+
+
+@pytest.mark.parametrize("index", [*INDICES, 2.0])
+def test_kernel_holds_a_unit(index):
+    """By the trapezoidal rule in u with x = sinh u, which converges exponentially."""
+    u = np.arange(-45, 45, 0.05)
+    density = diffusion.kernel(np.sinh(u), 1.0, constant=1.0, index=index)
+    np.testing.assert_allclose(np.sum(density * np.cosh(u)) * 0.05, 1, rtol=1e-13)
+
+
+@pytest.mark.parametrize("index", [1.2, 1.5, 1.8, 2.0])
 def test_a_point_of_heat_becomes_the_kernel(index):
-    """On a ring as long as this, up to the images beyond it: |x|^(-1-a) at twice the half length."""
-    spread, kernel = ring_and_line(index)
-    np.testing.assert_allclose(spread, kernel, atol=1e-12 if index == 2 else 1e-5)
-    np.testing.assert_allclose(spread.sum(), 1, rtol=1e-13)
-    assert np.abs(spread - ring_and_line(1.5)[0]).max() > 1e-3
+    """On a ring, with all its images: 41 of them, the others by their power law."""
+    n, images = 512, 20
+    x = np.arange(n) - n / 2
+    found = diffusion.spread(np.where(x == 0, 1.0, 0.0), 30.0, constant=0.4, index=index)
+    places = x[:, None] + n * np.arange(-images, images + 1)
+    expected = diffusion.kernel(places, 30.0, constant=0.4, index=index).sum(axis=1)
+    for k, amplitude in enumerate(amplitudes(index, 5), start=1):
+        power = 1 + k * index
+        beyond = zeta(power, images + 1 + x / n) + zeta(power, images + 1 - x / n)
+        expected += amplitude * 12.0**k * float(n) ** -power * beyond
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-16)
+    np.testing.assert_allclose(found.sum(), 1, rtol=1e-13)
 
 
-def test_kernel_by_quadrature_and_in_the_middle():
-    for x in (0.0, 3.0, 40.0):
-        found = scipy.integrate.quad(
-            lambda q, x=x: math.cos(q * x) * math.exp(-0.7 * 5 * q**1.5), 0, 12, limit=400
-        )
+def test_kernels_of_any_width_and_shape():
+    """Width 1 from a huge and a tiny factor; a width that is no float is refused."""
+    for index in (1.3, 2.0):
+        unit = diffusion.kernel(0.7, 1.0, constant=1.0, index=index)
         np.testing.assert_allclose(
-            diffusion.kernel(x, 5.0, constant=0.7, index=1.5), found[0] / math.pi, rtol=1e-5, atol=1e-9
+            diffusion.kernel(0.7, 1e-200, constant=1e200, index=index), unit, rtol=1e-12
         )
-    middle = scipy.special.gamma(1 + 1 / 1.5) / (math.pi * (0.7 * 5) ** (1 / 1.5))
-    np.testing.assert_allclose(diffusion.kernel(0.0, 5.0, constant=0.7, index=1.5), middle, rtol=1e-10)
-
-
-def test_tail_of_the_stable_law():
-    """sin(πa/2) Γ(1 + a) c t / π |x|^(1 + a)."""
-    x = 3000.0
-    tail = math.sin(0.75 * math.pi) * scipy.special.gamma(2.5) * 2.0 / (math.pi * x**2.5)
-    np.testing.assert_allclose(diffusion.kernel(x, 2.0, constant=1.0, index=1.5), tail, rtol=1e-3)
-
-
-def test_kernels_scale():
-    x = np.linspace(-5, 5, 7)
-    for index in (1.5, 2.0):
-        unit = diffusion.kernel(x, 1.0, constant=0.3, index=index)
-        late = diffusion.kernel(x * 8 ** (1 / index), 8.0, constant=0.3, index=index)
-        np.testing.assert_allclose(late * 8 ** (1 / index), unit, rtol=1e-6)
+        x = np.linspace(-1, 1, 24).reshape(2, 3, 4)
+        together = diffusion.kernel(x, 2.0, constant=1.0, index=index)
+        assert together.shape == x.shape
+        np.testing.assert_allclose(together[1, 2, 3], diffusion.kernel(1.0, 2.0, constant=1.0, index=index))
+        assert diffusion.kernel(1e300, 1e-100, constant=1e-100, index=index) == 0
+        for huge in (1e300, 1e-300):
+            with pytest.raises(ValueError, match=r"time = .* with constant = .* wide; allowed"):
+                diffusion.kernel(1.0, huge, constant=huge, index=1.001)
 
 
 def test_each_wave_decays_alone():
@@ -72,21 +203,53 @@ def test_steps_add_up():
     np.testing.assert_allclose(diffusion.spread(start, 0.0, constant=0.7), start, atol=1e-14)
 
 
+def test_numbers_of_any_size():
+    """No overflow on the way: what has had for ever is flat, what has had no time is unchanged."""
+    profile = np.array([1.0, 2.0, 3.0, 0.0])
+    for spacing in (1e-300, 1.0, 1e300):
+        np.testing.assert_allclose(diffusion.spread(profile, 0.0, constant=1e300, spacing=spacing), profile)
+    np.testing.assert_allclose(diffusion.spread(profile, 1e300, constant=1e300), 1.5)
+    np.testing.assert_allclose(diffusion.spread(profile, 1e-300, constant=1e-300, index=1.2), profile)
+    np.testing.assert_allclose(diffusion.spread(1e300 * profile, 1e9, constant=1.0), 1.5e300)
+    expected = diffusion.spread(profile, 0.5, constant=1.0)
+    np.testing.assert_allclose(
+        diffusion.spread(profile, 1e300, constant=1e300, spacing=2e300**0.5 * 1e150), expected
+    )
+
+
 def test_bad_arguments():
     good = {"constant": 1.0, "index": 1.5, "spacing": 1.0}
+    strange = (True, "1", None, 1j, math.nan, math.inf, [1.0, 2.0])
     for name, values in (
-        ("constant", (0.0, -1.0, math.nan, "1")),
-        ("index", (1.0, 2.5, "2")),
-        ("spacing", (0.0,)),
+        ("constant", (0.0, -1.0, *strange)),
+        ("index", (1.0, 2.5, *strange)),
+        ("spacing", (0.0, -1.0, *strange)),
     ):
         for value in values:
-            with pytest.raises(ValueError, match=f"{name} = {value!r}; allowed"):
+            with pytest.raises(ValueError, match=rf"{name} = .*; allowed: a finite number above"):
                 diffusion.spread(np.ones(4), 1.0, **(good | {name: value}))
-    for time in (-1.0, math.inf, None):
-        with pytest.raises(ValueError, match=f"time = {time!r}; allowed"):
+            if name != "spacing":
+                with pytest.raises(ValueError, match=rf"{name} = .*; allowed: a finite number above"):
+                    diffusion.kernel(np.ones(4), 1.0, **({"constant": 1.0, "index": 1.5} | {name: value}))
+    for time in (-1.0, *strange):
+        with pytest.raises(ValueError, match=r"time = .*; allowed: a finite number at least 0"):
             diffusion.spread(np.ones(4), time, constant=1.0)
-    with pytest.raises(ValueError, match=r"time = 0\.0; allowed"):
-        diffusion.kernel(0.0, 0.0, constant=1.0)
-    for profile in (1.0, [], [1.0, math.nan]):
-        with pytest.raises(ValueError, match=r"profile = .*; allowed"):
+    for time in (0.0, -1.0, *strange):
+        with pytest.raises(ValueError, match=r"time = .*; allowed: a finite number above 0"):
+            diffusion.kernel(0.0, time, constant=1.0)
+    for array in (
+        [],
+        [1.0, math.nan],
+        [1j],
+        ["1"],
+        [True],
+        [[1.0], [1.0, 2.0]],
+        np.ma.masked_equal([1, 2], 2),
+    ):
+        with pytest.raises(ValueError, match=r"profile .*; allowed"):
+            diffusion.spread(array, 1.0, constant=1.0)
+        with pytest.raises(ValueError, match=r"x .*; allowed"):
+            diffusion.kernel(array, 1.0, constant=1.0)
+    for profile in (1.0, [1e308] * 4):
+        with pytest.raises(ValueError, match=r"profile .*; allowed"):
             diffusion.spread(profile, 1.0, constant=1.0)

@@ -17,7 +17,7 @@ from scipy.integrate import solve_ivp
 from lattice._kernels.random import streams
 from lattice.micro.evolve import _SCHEMES, STRIP, BlowUp, Trajectory, evolve
 from lattice.micro.moments import stationary
-from lattice.model import Bond, Chain, Langevin, Pin, State
+from lattice.model import Bond, Chain, Langevin, Pin, State, VelocityFlip
 from tests import naive
 
 BOUNDARIES = ["periodic", "fixed", "free", ("fixed", "free"), ("free", "fixed")]
@@ -535,25 +535,36 @@ WARM = Langevin(0, 1.0)
         ({"chain": 4}, "chain = 4; allowed: a Chain"),
         ({"start": State(np.zeros(5), np.zeros(5))}, "start = with 5 sites; allowed: a State with 4 sites"),
         ({"start": np.zeros((2, 4))}, "allowed: a State with 4 sites"),
-        ({"times": []}, r"times has shape \(0,\); allowed: a vector"),
-        ({"times": 3.0}, r"times has shape \(\)"),
-        ({"times": [[1.0]]}, r"times has shape \(1, 1\)"),
-        ({"times": [1.0, 1.0]}, "allowed: finite, increasing"),
-        ({"times": [2.0, 1.0]}, "allowed: finite, increasing"),
+        ({"times": []}, r"times has shape \(0,\); allowed: at least one entry"),
+        ({"times": 3.0}, r"times = 3.0; allowed: a vector of increasing numbers"),
+        ({"times": [[1.0]]}, r"times = \[\[1.0\]\]; allowed: a vector"),
+        ({"times": [1.0, 1.0]}, "allowed: a vector of increasing numbers"),
+        ({"times": [0.0, 0.0]}, "allowed: a vector of increasing numbers"),
+        ({"times": [2.0, 1.0]}, "allowed: a vector of increasing numbers"),
         ({"times": [-1.0, 1.0]}, "the first not negative"),
         ({"times": [1.0, np.inf]}, "allowed: finite"),
         ({"times": [np.nan]}, "allowed: finite"),
-        ({"dt": 0.0}, r"dt = 0.0; allowed: None or a finite number above 0"),
+        ({"times": [1.0, 1e300]}, r"times = .* with dt = 0.05 need 2.0e\+301 steps; allowed"),
+        (
+            {"times": np.arange(1e6), "start": State(*np.zeros((2, 2000, 4)))},
+            r"times = .* needs 1.6e\+10 steps",
+        ),
+        ({"dt": 0.0}, r"dt = 0.0; allowed: a finite number above 0"),
         ({"dt": -0.1}, "dt = -0.1"),
         ({"dt": np.nan}, "dt = nan"),
         ({"dt": "fast"}, "dt = 'fast'"),
         ({"dt": [0.1]}, r"dt = \[0.1\]"),
-        ({"dt": 1.0}, r"dt = 1.0 with frequencies up to 2; allowed: below 1,"),
+        ({"dt": 1.0}, r"dt = 1.0 with frequencies up to 2 of chain and start; allowed: below 1,"),
         ({"dt": 1.6, "scheme": "fourth-order"}, "allowed: below 1.582"),
-        ({"scheme": "euler"}, r"scheme = 'euler'; allowed: \['verlet', 'fourth-order'\]"),
-        ({"baths": [WARM]}, "rng = None; allowed: with a bath at a temperature above 0"),
+        ({"scheme": "euler"}, r"scheme = 'euler'; allowed: 'verlet', 'fourth-order'"),
+        ({"baths": [WARM]}, r"rng = None; allowed: a numpy\.random\.Generator, or a seed"),
         ({"baths": [WARM], "rng": -1}, "rng = -1"),
         ({"baths": [WARM], "rng": "seed"}, "rng = 'seed'"),
+        ({"baths": [WARM], "rng": np.random.RandomState(1)}, "rng = RandomState"),  # noqa: NPY002
+        ({"rng": "seed"}, "rng = 'seed'"),  # though it is not needed
+        ({"map": 4}, "map = 4; allowed: a callable"),
+        ({"chain": Chain(4, Bond(chi=1e308))}, "chain = .* highest_frequency is beyond the floats"),
+        ({"chain": Chain(4, Bond(chi=1e300))}, "frequencies of chain and start reach 2e.150"),
         ({"baths": [Langevin(4, 1.0)], "rng": 1}, "site = 4 of a bath; allowed: -4 to 3"),
         ({"baths": [Langevin(-5, 1.0)], "rng": 1}, "site = -5 of a bath"),
         (
@@ -573,7 +584,7 @@ def test_bad_input(changes, message, monkeypatch):
         raise AssertionError("a kernel was about to run")
 
     with pytest.raises(ValueError, match=message):
-        evolve(*positional, map=forbidden, **arguments)
+        evolve(*positional, **{"map": forbidden, **arguments})
 
 
 def test_a_cold_bath_needs_no_rng():
@@ -600,8 +611,31 @@ def test_curvature_of_the_start_counts():
         evolve(chain, stretched, [1.0], dt=0.5)
 
 
-def test_more_steps_than_a_float_can_count():
-    chain = Chain(4)
+def test_steps_without_end_are_refused():
+    """With the number of steps, and what makes them so many: a short step, a fast noise or bath."""
     state = State(np.ones((1, 4)), np.zeros((1, 4)))
-    with pytest.raises(ValueError, match=r"dt = 1e-30 needs 1.0e\+30 steps; allowed"):
-        evolve(chain, state, [1.0], dt=1e-30)
+    with pytest.raises(
+        ValueError, match=r"times = .* with dt = 1e-30 need 1.0e\+30 steps; allowed: at most 1e\+13"
+    ):
+        evolve(Chain(4), state, [1.0], dt=1e-30)
+    with pytest.raises(ValueError, match=r"need .* steps; .*rates of noise and baths 1e\+200"):
+        evolve(Chain(4), state, [1.0], baths=[Langevin(0, 1.0, friction=1e200)], rng=1)
+    with pytest.raises(ValueError, match=r"need .* steps; .*rates of noise and baths 2e\+200"):
+        evolve(Chain(4), state, [1.0], noise=VelocityFlip(1e200), rng=1)
+    many = State(np.ones((1000, 4)), np.zeros((1000, 4)))
+    with pytest.raises(ValueError, match=r"need 1.0e\+13 steps; allowed: at most 2e\+11"):
+        evolve(Chain(4), many, [1e12], dt=0.1)
+
+
+def test_a_state_that_is_not_there():
+    run = evolve(CHAIN, START, [1.0, 2.0])
+    assert_array_equal(run.state(-1).q, run.q[1])
+    for i in (2, -3, 0.0, True, None, [0]):
+        with pytest.raises(ValueError, match=r"i = .*; allowed: an integer at least -2 and at most 1"):
+            run.state(i)
+
+
+def test_the_generator_of_a_silent_run_is_not_touched():
+    rng = np.random.default_rng(1)
+    evolve(CHAIN, START, [1.0], rng=rng)
+    assert rng.bit_generator.seed_seq.n_children_spawned == 0

@@ -30,7 +30,7 @@ def axes(crystal):
 @pytest.mark.parametrize("crystal", [SHEET, BLOCK, lattice.Crystal((6, 3))])
 def test_energy_and_momentum_to_round_off(crystal):
     q, p = lattice.thermal(crystal, 1.0, 3, 1)
-    run_q, run_p = lattice.evolve(crystal, q, p, [0.0, 5.0, 50.0], rate=2.0, dt=0.3, rng=2)
+    run_q, run_p = lattice.evolve(crystal, q, p, [0.0, 5.0, 50.0], rate=0.4, dt=0.3, rng=2)
     for i in range(3):
         np.testing.assert_allclose(crystal.energy(run_q[i], run_p[i]), crystal.energy(q, p), rtol=1e-12)
         if crystal.pin == 0:
@@ -98,10 +98,8 @@ def mean_map(crystal, h, order):
     """The mean of a step of turns on one component of p: a pair keeps its mean, forgets its difference."""
     total = np.eye(math.prod(crystal.shape))
     for a, b in order(list(zip(*crystal.pairs, strict=True))):
-        step = np.eye(len(total))
-        step[[a, b], [a, b]] = (1 + math.exp(-4 * h)) / 2
-        step[a, b] = step[b, a] = (1 - math.exp(-4 * h)) / 2
-        total = step @ total
+        stays, goes = (1 + math.exp(-4 * h)) / 2, (1 - math.exp(-4 * h)) / 2
+        total[[a, b]] = stays * total[[a, b]] + goes * total[[b, a]]
     return total
 
 
@@ -161,8 +159,53 @@ def test_the_result_does_not_depend_on_the_map():
     np.testing.assert_array_equal(few[0], serial[0][:, :2])
 
 
+@pytest.mark.parametrize("shape", [(8, 8), (5, 5, 5)])
+def test_the_longest_step(shape):
+    """At γ dt = 1/8 long waves are damped 5 % too slowly, and a longer step is refused."""
+    crystal, h = lattice.Crystal(shape), 1 / 8
+    for step, missing in ((h / 4, 0.0033), (h / 2, 0.013), (h, 0.05)):
+        both = mean_map(crystal, step, reversed) @ mean_map(crystal, step, list)
+        slowest = np.sort(np.linalg.eigvals(both).real)[-2]
+        exact = np.exp(-2 * step * 8 * np.sin(np.pi / max(shape)) ** 2)
+        assert np.log(slowest) / np.log(exact) == pytest.approx(1 - missing, abs=0.2 * missing)
+    q, p = lattice.thermal(crystal, 1.0, 1, 1)
+    lattice.evolve(crystal, q, p, [0.25], rate=0.5, dt=0.25, rng=1)
+    with pytest.raises(ValueError, match=r"dt = 0.26 at rate = 0.5; allowed: at most 0.25, where"):
+        lattice.evolve(crystal, q, p, [0.25], rate=0.5, dt=0.26, rng=1)
+
+
+def test_equal_times_are_equal_states():
+    q, p = lattice.thermal(SHEET, 1.0, 2, 1)
+    run_q, run_p = lattice.evolve(SHEET, q, p, [0.0, 0.0, 1.0, 1.0, 2.0], rate=1.0, dt=0.1, rng=4)
+    once_q, once_p = lattice.evolve(SHEET, q, p, [0.0, 1.0, 2.0], rate=1.0, dt=0.1, rng=4)
+    np.testing.assert_array_equal(run_q, once_q[[0, 0, 1, 1, 2]])
+    np.testing.assert_array_equal(run_p, once_p[[0, 0, 1, 1, 2]])
+    np.testing.assert_array_equal((run_q[0], run_p[0]), (q, p))
+
+
+@pytest.mark.parametrize("pin", [1e-14, 1e-200])
+def test_the_softest_pin_holds_the_centre_of_mass(pin):
+    """It has the displacement √(T/ω₀²) times that of the draws, and keeps its momentum."""
+    crystal = lattice.Crystal((3, 4), pin=pin)
+    q, p = lattice.thermal(crystal, 0.7, 2, 5)
+    z = math.sqrt(0.7) * np.random.default_rng(5).standard_normal((2, 2, 2, 3, 4)).mean(axis=(3, 4))
+    np.testing.assert_allclose(q.mean(axis=(2, 3)), z[0] / math.sqrt(pin), rtol=1e-12)
+    np.testing.assert_allclose(p.mean(axis=(2, 3)), z[1], rtol=1e-12)
+
+
+def test_steps_without_end_are_refused():
+    q, p = lattice.thermal(SHEET, 1.0, 1, 1)
+    for times, dt in (([1e300], 0.1), ([1.0], 1e-300), ([1e14], 0.1)):
+        with pytest.raises(
+            ValueError, match=r"times = .* with dt = .* need .* steps; allowed: at most 2e\+11"
+        ):
+            lattice.evolve(SHEET, q, p, times, rate=1.0, dt=dt, rng=1)
+    with pytest.raises(ValueError, match=r"replicas = .* needs .* steps; allowed"):
+        lattice.thermal(SHEET, 1.0, 10**18, 1)
+
+
 def test_bad_arguments():
-    for shape in ((4,), (4, 2), (4, 4, 4, 4), (4.0, 4)):
+    for shape in ((4,), (4, 2), (4, 4, 4, 4), (4.0, 4), 4, "44", None, (10**9, 10**9)):
         with pytest.raises(ValueError, match=r"shape = .*; allowed"):
             lattice.Crystal(shape)
     for name, value in (("chi", 0.0), ("chi", -1.0), ("pin", -0.1), ("pin", math.nan), ("chi", "1")):
@@ -177,16 +220,22 @@ def test_bad_arguments():
     for bad, message in (
         (p[0], "p has shape"),
         (p[:1], "allowed: equal shapes"),
-        (np.nan * p, "p has shape"),
+        (np.nan * p, "p has entries that are not finite"),
     ):
         with pytest.raises(ValueError, match=message):
             lattice.evolve(SHEET, q, bad, [1.0], rate=1.0, dt=0.1, rng=1)
     for times in ([], [2.0, 1.0], [-1.0]):
-        with pytest.raises(ValueError, match=r"times = .*; allowed"):
+        with pytest.raises(ValueError, match=r"times .*; allowed"):
             lattice.evolve(SHEET, q, p, times, rate=1.0, dt=0.1, rng=1)
     for name, value in (("rate", -1.0), ("dt", 0.0), ("dt", math.nan), ("rate", None)):
         with pytest.raises(ValueError, match=f"{name} = {value!r}; allowed"):
             lattice.evolve(SHEET, q, p, [1.0], **{"rate": 1.0, "dt": 0.1, "rng": 1, name: value})
+    with pytest.raises(ValueError, match="p has shape"):
+        SHEET.energy(q, p[:, :1])
+    with pytest.raises(ValueError, match=r"q has shape .* and p .*; allowed: equal shapes"):
+        SHEET.energy(q, p[:1])
+    with pytest.raises(ValueError, match="allowed: smaller numbers"):
+        SHEET.energy(1e200 * q, p)
     for rng in (None, -1, True):
         with pytest.raises(ValueError, match=f"rng = {rng!r}; allowed"):
             lattice.evolve(SHEET, q, p, [1.0], rate=1.0, dt=0.1, rng=rng)

@@ -1,5 +1,6 @@
 """Noise that conserves: kernel against twin, invariants, second moments, order, equilibrium, input."""
 
+import importlib
 import math
 from concurrent.futures import ThreadPoolExecutor
 
@@ -34,6 +35,12 @@ def boundaries(kind):
     return EVERYWHERE[2:] if kind is StretchFlip else EVERYWHERE
 
 
+@pytest.fixture
+def any_step(monkeypatch):
+    """The kernels take any rate and any step; only `evolve` refuses what would be inaccurate."""
+    monkeypatch.setattr(importlib.import_module("lattice.micro.evolve"), "MOST_DECAY", math.inf)
+
+
 def random_state(seed, replicas, n):
     rng = np.random.default_rng(seed)
     return State(rng.standard_normal((replicas, n)), rng.standard_normal((replicas, n)))
@@ -65,7 +72,7 @@ def twin(run, start, seed):
 @each_scheme
 @pytest.mark.parametrize("bathed", [False, True])
 @pytest.mark.parametrize("n", [4, 5, 6])
-def test_kernel_and_twin(kind, scheme, bathed, n):
+def test_kernel_and_twin(kind, scheme, bathed, n, any_step):
     """The same random numbers at every boundary, over no step, one, an even and an odd number.
 
     The rate is such that every place is hit many times.
@@ -88,7 +95,7 @@ def test_kernel_and_twin(kind, scheme, bathed, n):
 
 @each_noise
 @pytest.mark.parametrize("boundary", ["periodic", "free"])
-def test_kernel_and_twin_beyond_a_store_of_random_numbers(kind, boundary):
+def test_kernel_and_twin_beyond_a_store_of_random_numbers(kind, boundary, any_step):
     """More than 1024 angles and 256 gaps of each replica; here the motion itself is not chaotic."""
     if boundary not in boundaries(kind):
         boundary = ("free", "fixed")
@@ -101,7 +108,7 @@ def test_kernel_and_twin_beyond_a_store_of_random_numbers(kind, boundary):
     assert_allclose(run.p, p, rtol=1e-10, atol=1e-11)
 
 
-def test_angles_of_any_size():
+def test_angles_of_any_size(any_step):
     """Turns by many circles, in each quarter, against the twin: free particles at a rate of 1000."""
     chain = Chain(3, Bond(), boundary="free")
     start = random_state(2, 300, 3)
@@ -480,6 +487,61 @@ def test_noise_and_baths_together():
 # Steps and bad input
 
 
+def slowest_decay(noise, n, h):
+    """The decay rate of the longest wave of ⟨p⟩ on a free ring, by two steps in opposite orders."""
+    places = [place[n:, n:] for place in pieces(noise, Chain(n))]
+    period = 2 if isinstance(noise, VelocityExchange) else 3
+    order = [a for group in naive.colours(n, True, period) for a in group]
+    one = both = np.eye(n)
+    for a in [*order, *reversed(order)]:
+        if isinstance(noise, ThreeSiteRotation):  # E cos of the angle
+            both = both + (1 - math.exp(-noise.rate * h / 2)) / 3 * places[a] @ places[a] @ both
+        else:
+            both = both + (1 - math.exp(-2 * noise.rate * h)) / 2 * (places[a] - one) @ both
+    return -math.log(np.sort(np.linalg.eigvals(both).real)[-2]) / (2 * h)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fastest", "allowed"), [(VelocityExchange, 4.0, 0.05), (ThreeSiteRotation, 1.5, 0.034)]
+)
+def test_the_longest_step_of_a_noise(kind, fastest, allowed):
+    """At the limit long waves (k = 1/96) fade 5 % too slowly, with exchanges by tanh(2γh)/2γh."""
+    n, h, sine = 96, 1.0, math.sin(math.pi / 96) ** 2
+    for share in (0.25, 0.5, 1.0):
+        rate = share * 0.8 / fastest
+        exact = rate * (4 * sine if kind is VelocityExchange else 4 / 3 * sine * (3 - 2 * sine))
+        missing = 1 - slowest_decay(kind(rate), n, h) / exact
+        assert missing == pytest.approx(allowed * share**2, rel=0.12)
+        if kind is VelocityExchange:
+            assert missing == pytest.approx(1 - math.tanh(2 * rate) / (2 * rate), abs=1e-3)
+
+
+@pytest.mark.parametrize(("kind", "decay"), [*zip(NOISES, (2, 2, 4, 1.5), strict=True)])
+def test_steps_at_which_a_noise_is_wrong_are_refused(kind, decay):
+    """Above 0.8 times of the fastest decay: VelocityExchange(1e8) at dt = 0.1 gave (¼, ¼, ⅛ …)."""
+    chain, start = Chain(6, Bond(), boundary="free"), random_state(18, 1, 6)
+    for rate in (0.1, 3.0, 1e8):
+        longest = 0.8 / (decay * rate)
+        with pytest.raises(ValueError, match=r"dt = .* with noise = .*; allowed: at most"):
+            evolve(chain, start, [10 * longest], dt=1.001 * longest, noise=kind(rate), rng=1)
+        run = evolve(chain, start, [10 * longest], dt=longest, noise=kind(rate), rng=1)
+        assert run.dt == longest
+
+
+def test_one_momentum_spreads_over_the_chain():
+    """As issued by a fast exchange with its own step: the energy of one site ends evenly on six.
+
+    8,000 replicas, 5.3 standard errors, false alarm 6 × 1.2e-7; detects 20 %.
+    """
+    replicas, n, rate = 8000, 6, 1e8
+    start = State(np.zeros((replicas, n)), np.tile(np.eye(n)[0], (replicas, 1)))
+    run = evolve(Chain(n, boundary="free"), start, [100 / rate], noise=VelocityExchange(rate), rng=3)
+    found = (run.p[0] ** 2).mean(axis=0)
+    error = math.sqrt((1 - 1 / n) / n / replicas)
+    assert np.all(np.abs(found - 1 / n) < 5.3 * error)
+    assert 5.3 * error < 0.2 / n
+
+
 @pytest.mark.parametrize(("kind", "decay"), [*zip(NOISES, (2, 2, 4, 1.5), strict=True)])
 def test_a_fast_noise_shortens_the_default_step(kind, decay):
     chain, start = Chain(6, boundary="free"), random_state(18, 1, 6)
@@ -494,7 +556,11 @@ ONE = VelocityFlip(1.0)
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"noise": ONE}, "rng = None; allowed: with a bath at a temperature above 0 or a noise"),
+        ({"noise": ONE}, r"rng = None; allowed: a numpy\.random\.Generator, or a seed"),
+        (
+            {"noise": VelocityExchange(1e8), "dt": 0.1, "rng": 1},
+            r"dt = 0.1 with noise = VelocityExchange\(rate=100000000.0\); allowed: at most 2e-09, where",
+        ),
         ({"noise": 0.5, "rng": 1}, "noise = 0.5; allowed: None or one of VelocityFlip, StretchFlip, "),
         ({"noise": VelocityFlip, "rng": 1}, "noise = <class .*; allowed: None or one of"),
         ({"noise": [ONE], "rng": 1}, r"noise = \[VelocityFlip\(rate=1.0\)\]; allowed"),

@@ -88,12 +88,12 @@ def test_smoothing_is_an_average_of_wigner():
 
 def test_bad_arguments():
     for field in ([], [1.0, np.nan]):
-        with pytest.raises(ValueError, match="field has shape"):
+        with pytest.raises(ValueError, match="field has "):
             wigner.wigner(field)
     psi = np.ones(16)
     for width in (0.1, 2.5, math.nan, "1"):
-        with pytest.raises(ValueError, match=f"width = {width!r}; allowed"):
+        with pytest.raises(ValueError, match=f"width = {width!r}.*; allowed"):
             wigner.smoothed(psi, [0.0], width=width)
     for places in (1.0, [math.inf]):
-        with pytest.raises(ValueError, match="places = "):
+        with pytest.raises(ValueError, match="places has "):
             wigner.smoothed(psi, places, width=1.0)

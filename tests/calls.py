@@ -1,0 +1,375 @@
+"""The public names and one valid call of each; and objects that are valid too, but extreme."""
+
+import dataclasses
+import functools
+import inspect
+import types
+
+import matplotlib as mpl
+import numpy as np
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
+
+import lattice
+from lattice import (
+    Bond,
+    Chain,
+    Estimate,
+    Langevin,
+    Pin,
+    State,
+    StretchFlip,
+    ThreeSiteRotation,
+    VelocityExchange,
+    VelocityFlip,
+    figures,
+    kinetic,
+    macro,
+    micro,
+)
+
+STOREYS = {"lattice": lattice, "micro": micro, "kinetic": kinetic, "macro": macro, "figures": figures}
+# What functions return, and nobody has to make: their methods are attacked, they are not.
+RECORDS = {
+    "lattice.NormalModes",
+    "lattice.PowerLaw",
+    "micro.GreenKubo",
+    "micro.Trajectory",
+    "micro.moments.Conductivity",
+    "micro.moments.StationaryMoments",
+    "kinetic.phonons.Tail",
+    "figures.Slider",
+}
+
+
+def wave(n):
+    """A field that is nowhere 0."""
+    return np.exp(0.7j * np.arange(n)) + 0.2
+
+
+@functools.cache
+def made():
+    """What takes a computation to make."""
+    ring = Chain(4, Bond(chi=1.0), Pin(chi=0.5))
+    start = State(0.1 * wave(4).real + np.zeros((2, 4)), 0.2 * wave(4).imag + np.zeros((2, 4)))
+    noisy = {"noise": VelocityFlip(1.5), "rng": 1}
+    run = micro.evolve(ring, lattice.thermal(ring, 1.0, 1000, 1), 0.25 * np.arange(41), dt=0.25, **noisy)
+    short = micro.evolve(ring, start, [0.0, 0.5, 1.0])
+    line = Chain(4, Bond(chi=1.0), boundary="free")
+    moments = micro.moments.Moments(line, np.zeros(4), np.zeros(4), np.eye(4), np.zeros((4, 4)), np.eye(4))
+    figure, ax = plt.subplots(figsize=(1, 1))
+    plt.close(figure)
+    slider = figures.slider(tiny, {"x": [1, 2]}, alt="nothing", kind="png")
+    return types.SimpleNamespace(**locals())
+
+
+def tiny(x):
+    return plt.figure(figsize=(1, 1))
+
+
+def measured(n, dt):
+    return Estimate(1.0 + 1 / n + dt, 0.01, "a measurement")
+
+
+def one_normal(rng):
+    return rng.normal()
+
+
+@functools.cache
+def calls():
+    """Name to arguments: all of them, and `self` if it is a method."""
+    m = made()
+    q, p = m.start.q.copy(), m.start.p.copy()
+    ring, line, varied = m.ring, m.line, Chain(4, Bond(chi=[1.0, 2.0, 0.5], beta=0.1), boundary="free")
+    warm, cold = Langevin(0, 1.5), Langevin(-1, 0.5)
+    law = {name: np.array([1.0, 0.5, 2.0]) for name in ("chi", "alpha", "beta", "J", "m")}
+    r = np.array([[0.5, -0.2, 1.0], [0.0, 0.3, -2.0]])
+    k, times = np.array([0.0, 0.1, 0.25, 0.5]), np.array([0.0, 0.5, 1.5])
+    series = np.random.default_rng(1).normal(size=400)
+    sheet = micro.lattice.Crystal((3, 4), chi=1.0, pin=0.5)
+    crystals = 0.1 * np.cos(np.arange(48.0)).reshape(2, 2, 3, 4)
+    omega = lattice.dispersion(ring, lattice.wave_numbers(4))
+    flip, exchange, rotation = VelocityFlip(0.5), VelocityExchange(0.5), ThreeSiteRotation(0.5)
+    square = {"chi": 1.0, "pin": 0.5, "rate": 0.5}
+    fitted = Estimate(np.array([1.0, 2.1, 2.9, 4.2, 8.1]), np.full(5, 0.1), "measured")
+    methods = {}
+    for cls in (Bond, Pin):
+        name, self = f"lattice.{cls.__name__}", cls(**law)
+        methods[name] = law
+        methods[f"{name}.fput"] = {key: law[key] for key in ("alpha", "beta", "chi")}
+        methods[f"{name}.rotor"] = {key: law[key] for key in ("J", "m")}
+        for method in ("potential", "slope", "curvature"):
+            methods[f"{name}.{method}"] = {"self": self, "r": r}
+    for kind in (VelocityFlip, StretchFlip, VelocityExchange, ThreeSiteRotation):
+        methods[f"lattice.{kind.__name__}"] = {"rate": 0.5}
+    for function in ("energy", "site_energy"):
+        methods[f"lattice.{function}"] = {"chain": varied, "q": q, "p": p}
+    for function in ("wave_field", "mode_energy", "wave_action"):
+        methods[f"lattice.{function}"] = {"chain": ring, "q": q, "p": p}
+    for function in ("dispersion", "group_velocity"):
+        methods[f"lattice.{function}"] = {"chain": ring, "k": k}
+    for function in ("mean_energy", "heat_capacity"):
+        methods[f"lattice.{function}"] = {"chain": ring, "T": 0.7, "quantum": True}
+    for function in ("mean", "blocking", "autocorrelation_time"):
+        methods[f"lattice.{function}"] = {"samples" if function == "mean" else "series": series, "axis": 0}
+    return methods | {
+        "lattice.Chain": {"n": 4, "bond": Bond(chi=1.0), "pin": Pin(chi=0.5), "boundary": "periodic"},
+        "lattice.Chain.on_sites": {"self": varied, "name": "values", "values": q},
+        "lattice.Chain.stretches": {"self": varied, "q": q},
+        "lattice.Chain.slots": {"self": varied, "values": r},
+        "lattice.Chain.stiffness_matrix": {"self": varied},
+        "lattice.Chain.force": {"self": varied, "q": q},
+        "lattice.Langevin": {"site": 0, "temperature": 1.0, "friction": 0.5, "force": 0.1},
+        "lattice.State": {"q": q, "p": p},
+        "lattice.bath_sites": {"chain": line, "baths": (warm, cold)},
+        "lattice.kinetic_energy": {"p": p},
+        "lattice.fourier": {"f": wave(4)},
+        "lattice.inverse_fourier": {"f_hat": wave(4)},
+        "lattice.normal_modes": {"chain": varied},
+        "lattice.wave_numbers": {"n": 4},
+        "lattice.log_partition": {"chain": ring, "T": 0.7},
+        "lattice.thermal": {"chain": ring, "T": 0.7, "replicas": 2, "rng": 1},
+        "lattice.Estimate": {
+            "value": np.ones(3),
+            "stderr": np.full(3, 0.1),
+            "how": "so",
+            "systematic": np.full(3, 0.2),
+        },
+        "lattice.Estimate.deviation": {"self": fitted, "other": np.ones(5)},
+        "lattice.jackknife": {"statistic": np.mean, "samples": series, "blocks": 4, "axis": 0},
+        "lattice.power_law": {
+            "x": np.array([1.0, 2.0, 3.0, 4.0, 8.0]),
+            "y": fitted,
+            "window": (0.5, 9.0),
+        },
+        "lattice.ensemble": {
+            "task": one_normal,
+            "size": 3,
+            "seed": 1,
+            "map": map,
+            "store": None,
+            "progress": None,
+        },
+        "micro.bath_power": {"baths": (warm, cold), "p": p},
+        "micro.energy_current": {"chain": varied, "q": q, "p": p},
+        "micro.evolve": {
+            "chain": line,
+            "start": m.start,
+            "times": times,
+            "dt": 0.1,
+            "scheme": "verlet",
+            "baths": (warm, cold),
+            "noise": exchange,
+            "rng": 1,
+            "map": map,
+        },
+        "micro.Trajectory.energy": {"self": m.short},
+        "micro.Trajectory.state": {"self": m.short, "i": 1},
+        "micro.green_kubo": {"runs": m.run, "temperature": 1.0, "window": (1.0, 4.0)},
+        "micro.converged": {"measure": measured, "n": 4, "dt": 0.1},
+        "micro.lattice.Crystal": {"shape": (3, 4), "chi": 1.0, "pin": 0.5},
+        "micro.lattice.Crystal.energy": {"self": sheet, "q": crystals, "p": crystals},
+        "micro.lattice.Crystal.on_sites": {"self": sheet, "name": "array", "array": crystals},
+        "micro.lattice.thermal": {"crystal": sheet, "temperature": 1.0, "replicas": 2, "rng": 1},
+        "micro.lattice.evolve": {
+            "crystal": sheet,
+            "q": crystals,
+            "p": crystals,
+            "times": times,
+            "rate": 0.5,
+            "dt": 0.1,
+            "rng": 1,
+            "map": map,
+        },
+        "micro.moments.Moments": {
+            "chain": line,
+            "mean_q": np.zeros(4),
+            "mean_p": np.zeros(4),
+            "qq": np.eye(4),
+            "qp": np.zeros((4, 4)),
+            "pp": np.eye(4),
+            "baths": (warm, cold),
+            "noise": flip,
+        },
+        "micro.moments.conductivity": {"chain": ring, "noise": rotation},
+        "micro.moments.stationary": {"chain": line, "baths": (warm, cold), "noise": flip},
+        "micro.moments.evolution": {
+            "chain": line,
+            "start": m.moments,
+            "times": times,
+            "baths": (warm, cold),
+            "noise": rotation,
+        },
+        "micro.wavefield.frequencies": {"couplings": np.array([2.5, -1.0, 0.0, -1.0])},
+        "micro.wavefield.propagate": {"omega": omega, "q": q, "p": p, "time": 1.5},
+        "micro.wavefield.field": {"omega": omega, "q": q, "p": p},
+        "micro.wigner.wigner": {"field": wave(8)},
+        "micro.wigner.smoothed": {"field": wave(16), "places": np.array([0.0, 3.5]), "width": 1.0},
+        "kinetic.ballistic.absorption": {"chain": ring, "friction": 0.5, "k": k, "end": "free"},
+        "kinetic.ballistic.current": {"chain": line, "left": warm, "right": cold},
+        "kinetic.boltzmann.decay_rate": {"chain": ring, "noise": rotation, "q": 0.01},
+        "kinetic.boltzmann.relax": {"noise": rotation, "energy": np.arange(1.0, 5.0), "times": times},
+        "kinetic.boltzmann.evolve": {
+            "chain": ring,
+            "noise": rotation,
+            "energy": np.ones((3, 4)),
+            "times": times,
+            "spacing": 1.0,
+            "dt": 0.1,
+        },
+        "kinetic.flights.fly": {
+            "chain": ring,
+            "noise": rotation,
+            "times": times,
+            "size": 3,
+            "rng": 1,
+            "start": np.array([0.1, 0.2, 0.3]),
+            "map": map,
+        },
+        "kinetic.phonons.collision_matrix": {"noise": rotation, "n": 4},
+        "kinetic.phonons.conductivity": {"chain": ring, "noise": rotation},
+        "kinetic.phonons.conductivity_lattice": {"d": 3, **square},
+        "kinetic.phonons.current_correlation": {"chain": ring, "noise": rotation, "times": times},
+        "kinetic.phonons.current_correlation_lattice": {"d": 3, "times": times, **square},
+        "kinetic.phonons.isolated_eigenvalue": {"noise": rotation},
+        "kinetic.phonons.kernel": {"noise": rotation, "k": k, "k_prime": k},
+        "kinetic.phonons.pair_kernel": {"k": k.reshape(2, 2), "k_prime": k.reshape(2, 2)},
+        "kinetic.phonons.pair_rate": {"k": k.reshape(2, 2)},
+        "kinetic.phonons.rate": {"noise": rotation, "k": k},
+        "kinetic.phonons.tail": {"chain": ring, "noise": rotation},
+        "kinetic.phonons.tail_lattice": {"d": 3, **square},
+        "macro.diffusion.kernel": {
+            "x": np.array([-1.0, 0.0, 2.0]),
+            "time": 1.5,
+            "constant": 0.5,
+            "index": 1.5,
+        },
+        "macro.diffusion.spread": {
+            "profile": np.array([[0.0, 1.0, 2.0, 0.0]]),
+            "time": 1.5,
+            "constant": 0.5,
+            "index": 1.5,
+            "spacing": 1.0,
+        },
+        "figures.errorbar": {"ax": m.ax, "x": np.arange(5.0), "estimates": fitted},
+        "figures.slider": {
+            "draw": tiny,
+            "values": {"x": [1, 2]},
+            "alt": "nothing",
+            "start": 0,
+            "kind": "png",
+        },
+        "figures.Slider.frame": {"self": m.slider, "*index": (1,)},
+        "figures.Slider.html": {"self": m.slider},
+        "figures.Slider.widget": {"self": m.slider},
+        "figures.use_style": {},
+    }
+
+
+def functions():
+    """Name to callable, of all public names: functions, classes, and the public methods of classes."""
+    found = {}
+
+    def walk(prefix, module):
+        for name in module.__all__:
+            thing, path = getattr(module, name), f"{prefix}.{name}"
+            if isinstance(thing, types.ModuleType):
+                walk(path, thing)
+            elif callable(thing) and not (isinstance(thing, type) and issubclass(thing, Exception)):
+                if path not in RECORDS:
+                    found[path] = thing
+                if isinstance(thing, type) and not path.endswith("StationaryMoments"):
+                    members = inspect.getmembers(thing, callable)
+                    found.update((f"{path}.{key}", value) for key, value in members if key[0] != "_")
+
+    for prefix, module in STOREYS.items():
+        walk(prefix, module)
+    return found
+
+
+FUNCTIONS = functions()
+
+# Objects in the place of others
+
+CHAINS = [
+    *(Chain(4, Bond(chi=chi)) for chi in (0.0, -1.0, 1e300, 1e308, 1e-300, 5e-324)),
+    *(Chain(4, Bond(**{name: 1e300})) for name in ("alpha", "beta", "J")),
+    *(Chain(4, Bond(J=1.0, m=m)) for m in (0.0, 1e8, 1e300)),
+    *(Chain(4, pin=Pin(chi=chi)) for chi in (-1.0, 1e300, 1e308, 1e-14, 1e-300, 5e-324)),
+    *(Chain(4, pin=Pin(**{name: 1e300})) for name in ("alpha", "beta", "J")),
+    *(Chain(4, Bond(chi=chi), Pin(chi=pin)) for chi in (1e-300, 1e300) for pin in (1e-300, 1e300)),
+    Chain(4, boundary="fixed"),
+    Chain(4, boundary=("fixed", "free")),
+    Chain(4, Bond(chi=[1e300, 1e-300, 0.0, 1.0]), Pin(chi=[0.0, 1e-300, 1e300, 1.0])),
+    Chain(4, Bond(chi=[0.0, 1.0, 0.0]), boundary="free"),
+    Chain(2, boundary="free"),
+    Chain(5),
+    Chain(10**6),
+]
+RATES = (0.0, 5e-324, 1e-300, 1e8, 1e300)
+NOISES = [
+    kind(rate) for kind in (VelocityFlip, StretchFlip, VelocityExchange, ThreeSiteRotation) for rate in RATES
+]
+BATHS = [
+    *(Langevin(0, temperature) for temperature in (0.0, 1e-300, 1e300)),
+    *(Langevin(0, 1.0, friction=friction) for friction in (0.0, 1e-300, 1e300)),
+    *(Langevin(0, 1.0, force=force) for force in (1e-300, 1e300, -1e300)),
+    *(Langevin(site, 1.0) for site in (-1, -5, 4, 2**63, 10**400)),
+]
+
+
+def estimates(value):
+    numbers = (0.0, 1e300, -1e300, 1e-300)
+    shape = np.shape(value.value)
+    yield from (Estimate(np.full(shape, x), 0.1, "constant") for x in numbers)
+    yield from (Estimate(value.value, x, "the error") for x in numbers if x >= 0)
+    yield Estimate(np.ones((2, 3)), 0.1, "another shape")
+
+
+def others(value):
+    """Valid objects of the same kind as the value, and extreme ones."""
+    if isinstance(value, Chain):
+        return CHAINS
+    if isinstance(value, Bond):
+        laws = [{"chi": x} for x in (0.0, -1.0, 1e300, -1e308, 1e-300)] + [
+            {"chi": np.ones(3)},
+            {"chi": np.ones(7)},
+        ]
+        laws += [
+            {"alpha": 1e300},
+            {"beta": 1e300},
+            {"J": 1e300},
+            {"J": 1.0, "m": 1e300},
+            {"J": 1e300, "m": 1e300},
+        ]
+        return [type(value)(**law) for law in laws]
+    if isinstance(value, Estimate):
+        return list(estimates(value))
+    if isinstance(value, Langevin):
+        return BATHS
+    if isinstance(value, State):
+        arrays = [x * np.ones((2, 4)) for x in (0.0, 1e100, 1e300, -1e300, 1e-300)]
+        return (
+            [State(a, 0 * a) for a in arrays]
+            + [State(0 * a, a) for a in arrays]
+            + [State(np.ones(5), np.ones(5))]
+        )
+    if isinstance(value, (VelocityFlip, VelocityExchange, ThreeSiteRotation)):
+        return NOISES
+    if isinstance(value, micro.lattice.Crystal):
+        sheets = [micro.lattice.Crystal((3, 4), chi=x) for x in (1e-300, 1e300)]
+        return [*sheets, *(micro.lattice.Crystal((3, 4), pin=x) for x in (1e-300, 1e300)),
+                micro.lattice.Crystal((3, 4, 3)), micro.lattice.Crystal((10**3, 10**3))]  # fmt: skip
+    if isinstance(value, micro.moments.Moments):
+        sizes = (1e-300, 1e200, 1e300)
+        return [dataclasses.replace(value, **{name: x * np.ones_like(getattr(value, name))})
+                for x in sizes for name in ("mean_q", "mean_p", "qq", "qp", "pp")]  # fmt: skip
+    if isinstance(value, micro.Trajectory):
+        return [dataclasses.replace(value, chain=chain) for chain in CHAINS[:20]] + [
+            dataclasses.replace(value, **{name: x * getattr(value, name)})
+            for name in ("q", "p", "times")
+            for x in (0.0, 1e300, 1e-300)
+        ]
+    return []

@@ -1,0 +1,301 @@
+"""What the functions of `kinetic` refuse: every message names the argument, its value and what is allowed."""
+
+import math
+from functools import partial
+
+import numpy as np
+import pytest
+
+from lattice.kinetic import ballistic, boltzmann, flights, phonons
+from lattice.model import (
+    Bond,
+    Chain,
+    Langevin,
+    Pin,
+    StretchFlip,
+    ThreeSiteRotation,
+    VelocityExchange,
+    VelocityFlip,
+)
+
+EXCHANGE, ROTATION = VelocityExchange(0.7), ThreeSiteRotation(0.7)
+PINNED = Chain(8, pin=Pin(chi=1.0))
+
+
+def chain_of(pin: float, chi: float) -> Chain:
+    return Chain(8, Bond(chi=chi), Pin(chi=pin))
+
+
+def test_noises_that_are_refused():
+    chain, k = chain_of(1, 1), 0.1
+    calls = (
+        lambda noise: phonons.kernel(noise, k, k),
+        lambda noise: phonons.rate(noise, k),
+        lambda noise: phonons.collision_matrix(noise, 4),
+        lambda noise: phonons.conductivity(chain, noise),
+        lambda noise: phonons.current_correlation(chain, noise, 1.0),
+        lambda noise: phonons.tail(chain, noise),
+        phonons.isolated_eigenvalue,
+    )
+    for call in calls:
+        for noise in (StretchFlip(1.0), Langevin(0, 1.0), chain, VelocityFlip, None):
+            with pytest.raises(ValueError, match=r"noise = .*; allowed: a "):
+                call(noise)
+        for strength in (1e300, 1e-300, 5e-324):
+            with pytest.raises(ValueError, match=r"noise\.rate = .*; allowed: .*number from 1e-60 to 1e"):
+                call(ThreeSiteRotation(strength))
+    with pytest.raises(ValueError, match=r"noise = VelocityFlip.*; allowed: a VelocityExchange or"):
+        phonons.tail(chain, VelocityFlip(1.0))
+    with pytest.raises(ValueError, match=r"noise\.rate = 0\.0; allowed: a number from"):
+        phonons.tail(chain, ThreeSiteRotation(0.0))
+    with pytest.raises(ValueError, match=r"noise = VelocityFlip.*; allowed: a ThreeSiteRotation"):
+        phonons.isolated_eigenvalue(VelocityFlip(1.0))
+
+
+def test_chains_that_are_refused():
+    calls = (
+        lambda chain: phonons.conductivity(chain, ROTATION),
+        lambda chain: phonons.tail(chain, ROTATION),
+        lambda chain: phonons.current_correlation(chain, ROTATION, 1.0),
+    )
+    for call in calls:
+        for bond in (Bond.fput(beta=1.0), Bond(chi=[1.0] * 7 + [2.0]), Bond(chi=-0.1), Bond()):
+            with pytest.raises(ValueError, match="chain is not a uniform harmonic one"):
+                call(Chain(8, bond, Pin(chi=1.0)))
+        for chain in (None, ROTATION, 8):
+            with pytest.raises(ValueError, match=r"chain = .*; allowed: a Chain"):
+                call(chain)
+        for size in (1e308, 1e-300):
+            with pytest.raises(ValueError, match=r"chain\.bond\.chi = .*; allowed"):
+                call(chain_of(1.0, size))
+            with pytest.raises(ValueError, match=r"chain\.pin\.chi = .*; allowed"):
+                call(chain_of(size, 1.0))
+
+
+NO_NUMBERS = ("0.1", None, [0.1, math.nan], [[0.1], [0.1, 0.2]], 0.1j, [], True, np.ma.masked_less([1, 2], 2))
+
+
+def test_wave_numbers_that_are_refused():
+    for k in NO_NUMBERS:
+        for call in (
+            lambda k: phonons.rate(ROTATION, k),
+            lambda k: phonons.kernel(ROTATION, k, 0.1),
+            lambda k: phonons.pair_kernel(k, [0.1, 0.2]),
+            phonons.pair_rate,
+        ):
+            with pytest.raises(ValueError, match=r"^k (=|has) .*; allowed"):
+                call(k)
+        with pytest.raises(ValueError, match=r"^k_prime (=|has) .*; allowed"):
+            phonons.kernel(ROTATION, 0.1, k)
+        with pytest.raises(ValueError, match=r"^k_prime (=|has) .*; allowed"):
+            phonons.pair_kernel([0.1, 0.2], k)
+    with pytest.raises(ValueError, match=r"k and k_prime have shapes \(2,\) and \(3,\); allowed: what broad"):
+        phonons.kernel(ROTATION, [0.1, 0.2], [0.1, 0.2, 0.3])
+    with pytest.raises(ValueError, match="k and k_prime have shapes"):
+        phonons.pair_kernel([0.1, 0.2], [0.1, 0.2, 0.3])
+    with pytest.raises(ValueError, match="k and k_prime have shapes"):
+        phonons.pair_kernel(np.zeros((4, 2)), np.zeros((3, 2)))
+    for k in ([0.1], 0.1):
+        with pytest.raises(ValueError, match=r"k has shape .*; allowed: \(..., d\) with d of at least 2"):
+            phonons.pair_rate(k)
+    many = np.zeros((20_000, 2))  # a square of them would need 6 GB, and as much again on the way
+    for call in (partial(phonons.kernel, ROTATION), phonons.pair_kernel):
+        with pytest.raises(ValueError, match=r"k_prime = .* needs .* steps; allowed"):
+            call(many[:, None], many)
+
+
+def test_numbers_that_are_refused():
+    for n in (2, 3.0, True, None, 10**5, 10**400):
+        with pytest.raises(ValueError, match=r"n = .*; allowed: an integer at least 3 and at most 10000"):
+            phonons.collision_matrix(ROTATION, n)
+    for times in ([-1.0], [0.0, math.nan], [], [1.0, 1e61], "1", None, [1j], True, [[1.0], [1.0, 2.0]]):
+        for call in (
+            lambda times: phonons.current_correlation(chain_of(1, 1), ROTATION, times),
+            lambda times: phonons.current_correlation_lattice(2, times),
+        ):
+            with pytest.raises(ValueError, match=r"times (=|has) .*; allowed"):
+                call(times)
+    many = np.ones(10**6)
+    with pytest.raises(ValueError, match=r"times = .* needs .* steps; allowed"):
+        phonons.current_correlation(chain_of(1, 1), ROTATION, many)
+    with pytest.raises(ValueError, match=r"times = .* needs .* steps; allowed"):
+        phonons.current_correlation_lattice(3, many)
+    calls = (
+        phonons.conductivity_lattice,
+        phonons.tail_lattice,
+        lambda d, **rest: phonons.current_correlation_lattice(d, [1.0], **rest),
+    )
+    bad = [("chi", 0.0)]
+    bad += [
+        (name, value)
+        for name in ("chi", "pin", "rate")
+        for value in (-1.0, math.nan, math.inf, "1", True, 1j, None, [1.0], 1e300, 1e-300)
+    ]
+    for call in calls:
+        for name, value in bad:
+            with pytest.raises(ValueError, match=rf"{name} = .*; allowed"):
+                call(3, **{name: value})
+        for d in (1, 2.0, True, None, 101, 10**400):
+            with pytest.raises(ValueError, match=r"d = .*; allowed: an integer at least 2 and at most 100"):
+                call(d)
+    with pytest.raises(ValueError, match=r"rate = 0\.0; allowed"):
+        phonons.tail_lattice(3, rate=0.0)
+    for rate in (1e-60, 1e60):
+        with pytest.raises(ValueError, match=r"rate = .* and d = 90 have a prefactor of e\^.*; allowed"):
+            phonons.tail_lattice(90, rate=rate)
+
+
+def test_boltzmann_refuses():
+    good, box = np.ones(6), np.ones((5, 4))
+    grid = {"spacing": 1.0, "dt": 0.1}
+
+    def evolve(chain=PINNED, noise=ROTATION, energy=box, times=(1.0,), **rest):
+        return boltzmann.evolve(chain, noise, energy, times, **(grid | rest))
+
+    for noise in (StretchFlip(1.0), PINNED, None):
+        with pytest.raises(ValueError, match=r"noise = .*; allowed: a VelocityFlip"):
+            boltzmann.relax(noise, good, [1.0])
+        with pytest.raises(ValueError, match=r"noise = .*; allowed: a VelocityFlip"):
+            evolve(noise=noise)
+    for times in ([], [1.0, 0.5], [-1.0], [math.inf], [1e61], "1", None, [1j], [[1.0], [1.0, 2.0]], [[1.0]]):
+        with pytest.raises(ValueError, match=r"times (=|has) .*; allowed"):
+            boltzmann.relax(ROTATION, good, times)
+        with pytest.raises(ValueError, match=r"times (=|has) .*; allowed"):
+            evolve(times=times)
+    for energy in (
+        np.ones(2),
+        np.ones((3, 3)),
+        [1.0, math.nan, 1.0],
+        [1e61, 0, 0],
+        "111",
+        None,
+        [1j, 0, 0],
+        1.0,
+    ):
+        with pytest.raises(ValueError, match=r"energy (=|has) .*; allowed"):
+            boltzmann.relax(ROTATION, energy, [1.0])
+    for energy in (np.ones((2, 4)), np.ones((4, 2)), np.ones(4), -box, 1e300 * box, box + 0j, box > 0, None):
+        with pytest.raises(ValueError, match=r"energy (=|has) .*; allowed"):
+            evolve(energy=energy)
+    for chain in (None, ROTATION, Chain(8, Bond(chi=[1.0] * 7 + [2.0]))):
+        with pytest.raises(ValueError, match=r"chain .*; allowed"):
+            evolve(chain=chain)
+    for name in ("spacing", "dt"):
+        for value in (0.0, -1.0, math.nan, "1", True, None, 1j, [1.0], 1e300, 1e-300):
+            with pytest.raises(ValueError, match=rf"{name} = .*; allowed"):
+                evolve(**{name: value})
+
+
+def test_boltzmann_refuses_to_work_for_ever():
+    box = np.ones((5, 4))
+    with pytest.raises(ValueError, match=r"dt = 1e-50 needs 1\.0e\+50 steps; allowed: at most 1e\+08"):
+        boltzmann.evolve(PINNED, ROTATION, box, [1.0], spacing=1.0, dt=1e-50)
+    with pytest.raises(ValueError, match=r"dt = 1e-07 needs 3\.0e\+08 steps; allowed: at most 1e\+08"):
+        boltzmann.evolve(PINNED, ROTATION, box, [10.0, 10.0, 20.0, 30.0], spacing=1.0, dt=1e-7)
+    with pytest.raises(ValueError, match=r"spacing = 1e-30 is crossed .* times in a step; allowed"):
+        boltzmann.evolve(PINNED, ROTATION, box, [1.0], spacing=1e-30, dt=1.0)
+    late = np.broadcast_to(1.0, 10**7)
+    with pytest.raises(ValueError, match=r"times = .* needs .* steps; allowed"):
+        boltzmann.evolve(PINNED, ROTATION, np.ones((10, 10)), late, spacing=1.0, dt=1.0)
+    with pytest.raises(ValueError, match=r"times = .* needs .* steps; allowed"):
+        boltzmann.relax(ROTATION, np.ones(100), late)
+
+
+def test_decay_rate_refuses():
+    for q in (0.0, math.nan, [0.1], "1", None, True, 1j, 1e300, 1e-300):
+        with pytest.raises(ValueError, match=r"q = .*; allowed: a"):
+            boltzmann.decay_rate(PINNED, ROTATION, q)
+    with pytest.raises(ValueError, match=r"q = 1e-59; allowed: larger"):
+        boltzmann.decay_rate(PINNED, VelocityFlip(1e30), 1e-59)
+    for q in (1.0, -1.0, 1e5, 1e55):
+        with pytest.raises(ValueError, match=r"q = .*; allowed: small enough"):
+            boltzmann.decay_rate(PINNED, VelocityFlip(0.01), q)
+    for noise in (StretchFlip(1.0), None):
+        with pytest.raises(ValueError, match=r"noise = .*; allowed: a VelocityFlip"):
+            boltzmann.decay_rate(PINNED, noise, 0.1)
+    with pytest.raises(ValueError, match=r"noise\.rate = 0\.0; allowed: a number"):
+        boltzmann.decay_rate(PINNED, VelocityFlip(0.0), 0.1)
+    for chain in (None, Chain(8, Bond.fput(beta=1.0)), Chain(8, Bond())):
+        with pytest.raises(ValueError, match=r"chain .*; allowed"):
+            boltzmann.decay_rate(chain, ROTATION, 0.1)
+
+
+def test_flights_refuse():
+    def fly(chain=PINNED, noise=ROTATION, times=(1.0,), size=2, rng=1, **rest):
+        return flights.fly(chain, noise, times, size, rng=rng, **rest)
+
+    for noise in (StretchFlip(1.0), PINNED, None):
+        with pytest.raises(ValueError, match=r"noise = .*; allowed: a VelocityFlip"):
+            fly(noise=noise)
+    for chain in (Chain(8, Bond.fput(beta=1.0)), Chain(8, Bond(chi=0.0)), Chain(8, pin=Pin(chi=-0.1)), None):
+        with pytest.raises(ValueError, match=r"chain .*; allowed"):
+            fly(chain=chain)
+    for times in ([], [2.0, 1.0], [-1.0], [math.nan], "1", None, [1j], [1e61]):
+        with pytest.raises(ValueError, match=r"times (=|has) .*; allowed"):
+            fly(times=times)
+    for size in (0, 2.0, True, None, "2", 10**400):
+        with pytest.raises(ValueError, match=r"size = .*; allowed: an integer"):
+            fly(size=size)
+    for rng in (None, 0.5, True, -1, "1"):
+        with pytest.raises(ValueError, match=r"rng = .*; allowed"):
+            fly(rng=rng)
+    for start in ([0.1, 0.2, 0.3], [0.1, math.nan], "1", [0.1j, 0.2], [[0.1, 0.2]], []):
+        with pytest.raises(ValueError, match=r"start (=|has) .*; allowed"):
+            fly(start=start)
+    with pytest.raises(ValueError, match=r"map = 3; allowed"):
+        fly(map=3)
+    with pytest.raises(ValueError, match=r"map = .* left out 2 phonons; allowed"):
+        fly(map=lambda function, jobs: [])
+
+
+def test_flights_refuse_to_jump_for_ever():
+    """The last two would not even get on: their jumps are closer together than the floats at that time."""
+    for noise, times, size in (
+        (ROTATION, [1.0, 1e7], 100_000),
+        (VelocityFlip(1e50), [1.0], 1),
+        (EXCHANGE, [1e50], 1),
+    ):
+        with pytest.raises(ValueError, match=r"times = .* needs .* steps; allowed: at most 1e\+12"):
+            flights.fly(PINNED, noise, times, size, rng=1)
+    with pytest.raises(ValueError, match=r"size = .* needs .* steps; allowed"):
+        flights.fly(PINNED, VelocityFlip(0.0), np.zeros(10**4), 10**6, rng=1)
+    far = flights.fly(PINNED, VelocityFlip(0.0), [1e60], 2, rng=1, start=0.2)
+    assert np.isfinite(far).all()
+
+
+def test_ballistic_refuses():
+    chain = Chain(4, boundary="fixed")
+    left, right = Langevin(0, 1.0), Langevin(-1, 1.0)
+    with pytest.raises(ValueError, match="chain has boundary = 'periodic'; allowed"):
+        ballistic.current(Chain(4), left, right)
+    with pytest.raises(ValueError, match=r"left\.site = 1; allowed: 0"):
+        ballistic.current(chain, Langevin(1, 1.0), right)
+    with pytest.raises(ValueError, match=r"right\.force = 2\.0; allowed: 0"):
+        ballistic.current(chain, left, Langevin(-1, 1.0, 1.0, 2.0))
+    for bath in (None, chain, 1.0, (left,)):
+        with pytest.raises(ValueError, match=r"left = .*; allowed: a Langevin"):
+            ballistic.current(chain, bath, right)
+        with pytest.raises(ValueError, match=r"right = .*; allowed: a Langevin"):
+            ballistic.current(chain, left, bath)
+    for size in (1e300, 1e-300):
+        with pytest.raises(ValueError, match=r"left\.friction = .*; allowed"):
+            ballistic.current(chain, Langevin(0, 1.0, size), right)
+        with pytest.raises(ValueError, match=r"right\.temperature = .*; allowed"):
+            ballistic.current(chain, left, Langevin(-1, size))
+    for friction in (-1.0, math.inf, math.nan, "1", True, None, 1j, [1.0], 1e300, 1e-300):
+        with pytest.raises(ValueError, match=r"friction = .*; allowed"):
+            ballistic.absorption(chain, friction, 0.1, end="free")
+    for end in ("open", None, 1, ["free"]):
+        with pytest.raises(ValueError, match=r"end = .*; allowed: 'fixed', 'free'"):
+            ballistic.absorption(chain, 1.0, 0.1, end=end)
+    for k in NO_NUMBERS:
+        with pytest.raises(ValueError, match=r"^k (=|has) .*; allowed"):
+            ballistic.absorption(chain, 1.0, k, end="free")
+    for bond in (Bond.fput(beta=1.0), Bond(chi=[1.0, 2.0, 1.0, 1.0]), Bond(chi=-0.2), Bond()):
+        with pytest.raises(ValueError, match="chain is not a uniform harmonic one"):
+            ballistic.absorption(Chain(4, bond, Pin(chi=1.0)), 1.0, 0.1, end="free")
+    for chain in (None, ROTATION):
+        with pytest.raises(ValueError, match=r"chain = .*; allowed: a Chain"):
+            ballistic.absorption(chain, 1.0, 0.1, end="free")
+        with pytest.raises(ValueError, match=r"chain = .*; allowed: a Chain"):
+            ballistic.current(chain, left, right)
