@@ -118,14 +118,14 @@ def test_streams_come_from_spawned_seeds():
 
 @pytest.mark.parametrize("power", [1, 2, 3, 4, 6])
 def test_moments_of_the_gaussians(gaussians, power):
-    """False alarm 2e-7 each (5.2 standard errors); detects a shift of the variance by 0.5 %."""
+    """False alarm 2e-7 each (5.2 standard errors); misses a variance 1 % off as rarely."""
     double_factorial = {2: 1, 4: 3, 6: 15, 8: 105, 12: 10395}
     exact = double_factorial.get(power, 0)
     variance = double_factorial.get(2 * power, 0) - exact**2 if power != 3 else 15
     error = math.sqrt(variance / gaussians.size)
     assert abs(np.mean(gaussians**power) - exact) < 5.2 * error
     if power == 2:
-        assert abs(np.mean((1.0025 * gaussians) ** 2) - 1) > 4 * error
+        assert abs(np.mean((1.0053 * gaussians) ** 2) - 1) > 5.2 * error  # by 10.9
 
 
 def test_distribution_of_the_gaussians(gaussians):
