@@ -269,7 +269,6 @@ def converged(measure: Callable[[int, float], Estimate], *, n: int, dt: float) -
                 f"what measure returns has shapes {np.shape(best.value)} and {np.shape(other.value)}; "
                 "allowed: always the same"
             )
-        with np.errstate(over="ignore"):  # refused by the Estimate below
-            changes = changes + np.abs(np.subtract(best.value, other.value))
+        changes = changes + np.abs(np.subtract(best.value, other.value))
     how = f"{best.how}; n = {2 * n} against {n}, dt = {dt / 2:g} against {dt:g}"
     return Estimate(best.value, best.stderr, how, np.hypot(best.systematic, changes))
