@@ -97,7 +97,7 @@ def power_law(x: ArrayLike, y: Estimate | ArrayLike, *, window: tuple[float, flo
     x, value, stderr = x[inside], value[inside], stderr[inside]
     points = len(x)
     if points < 3:
-        raise ValueError(f"window = {window!r} holds {points} points; allowed: at least 3")
+        raise ValueError(f"window = {window!r} holds {points} places of x; allowed: at least 3")
     if np.any(value <= 0):
         raise ValueError(f"y has the entry {value.min()} in the window; allowed: positive numbers")
     if np.any(stderr > 0) and np.any(stderr == 0):

@@ -94,7 +94,7 @@ class Estimate:
 
     def __post_init__(self) -> None:
         _check.instance("how", self.how, str, "a string")
-        shape = np.shape(self.value)
+        shape = _check.reals("value", self.value).shape
         for name in ("value", "stderr", "systematic"):
             array, least = _check.reals(name, getattr(self, name)), -LARGEST if name == "value" else 0.0
             if (array < least).any() or (array > LARGEST).any():

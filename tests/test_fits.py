@@ -110,7 +110,12 @@ def test_a_short_window_is_not_trusted(x, window, message):
         ([1, 2, 3, 4], [1, 2, 3, 4], ("1", "4"), r"window = .*; allowed"),
         ([1, 2, 3, 4], [1, 2, 3, 4], 4, r"window = 4; allowed"),
         ([1, 2, 3, 4], [1, 2, 3, 4], (4, 1), r"window = \(4, 1\); allowed"),
-        ([1, 2, 3, 4], [1, 2, 3, 4], (2.5, 9), r"window = \(2.5, 9\) holds 2 points; allowed: at least 3"),
+        (
+            [1, 2, 3, 4],
+            [1, 2, 3, 4],
+            (2.5, 9),
+            r"window = \(2.5, 9\) holds 2 places of x; allowed: at least 3",
+        ),
         ([1, 2, 3, 4], [1, 2, 3], (1, 4), r"x has shape \(4,\) and y \(3,\); allowed: equal shapes"),
         ([1, 2, 2, 4], [1, 2, 3, 4], (1, 4), r"x = .*; allowed: different numbers"),
         ([1, 2, math.nan, 4], [1, 2, 3, 4], (1, 4), "x has entries that are not finite"),

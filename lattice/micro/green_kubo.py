@@ -121,7 +121,13 @@ def _samples(
     """The correlation of each replica, sample first, the spacing of its lags, and where the window begins."""
     low, high = window
     first, parts, heat, squares = None, [], 0.0, 0
-    for run in [runs] if isinstance(runs, Trajectory) else runs:
+    try:
+        each = iter([runs] if isinstance(runs, Trajectory) else runs)
+    except TypeError:
+        raise ValueError(
+            f"runs = {_check.shown(runs)}; allowed: a Trajectory, or an iterable of them"
+        ) from None
+    for run in each:
         first = run if first is None else first
         _check_run(run, first)
         spacing = (run.times[-1] - run.times[0]) / (run.times.size - 1)
@@ -200,7 +206,6 @@ def green_kubo(
     """
     temperature = _check.number("temperature", temperature, above=0)
     low, high = window = _check.bounds("window", window, least=0)
-    _check.instance("runs", runs, (Trajectory, Iterable), "a Trajectory, or an iterable of them")
     correlation, spacing, begin = _samples(runs, temperature, window)
     end = correlation.shape[1] - 1
     running = scipy.integrate.cumulative_simpson(correlation, dx=spacing, initial=0)
@@ -269,7 +274,6 @@ def converged(measure: Callable[[int, float], Estimate], *, n: int, dt: float) -
                 f"what measure returns has shapes {np.shape(best.value)} and {np.shape(other.value)}; "
                 "allowed: always the same"
             )
-        with np.errstate(over="ignore"):  # refused by the Estimate below
-            changes = changes + np.abs(np.subtract(best.value, other.value))
+        changes = changes + np.abs(np.subtract(best.value, other.value))
     how = f"{best.how}; n = {2 * n} against {n}, dt = {dt / 2:g} against {dt:g}"
     return Estimate(best.value, best.stderr, how, np.hypot(best.systematic, changes))

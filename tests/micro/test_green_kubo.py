@@ -453,4 +453,4 @@ def test_converged_of_arrays_and_of_what_is_no_estimate():
     with pytest.raises(ValueError, match="measure = 3; allowed: a function"):
         converged(3, n=10, dt=0.2)
     with pytest.raises(ValueError, match="systematic = "):
-        converged(lambda n, dt: Estimate([1e308 if n == 20 else -1e308], 0.1, "made up"), n=10, dt=0.2)
+        converged(lambda n, dt: Estimate([9e306 if n == 20 else -9e306], 0.1, "made up"), n=10, dt=0.2)
