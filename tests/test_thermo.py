@@ -105,7 +105,7 @@ def test_samples_are_the_map_of_independent_normals(chain):
 def test_sampled_covariance(chain):
     """The whitened energy of a Gaussian is chi-square: false alarm 1e-6 for each of q, p and r.
 
-    20,000 replicas; a covariance wrong by 4 % or more would be noticed.
+    20,000 replicas; a scale wrong by 10 standard deviations, at most 7 %, is missed as rarely.
     """
     T, replicas = 0.6, 20_000
     state = thermal(chain, T, replicas, np.random.default_rng(11))
@@ -118,9 +118,11 @@ def test_sampled_covariance(chain):
     potential, kinetic = energy(chain, state.q, 0 * state.p), energy(chain, 0 * state.q, state.p)
     assert plausible(potential, modes)
     assert plausible(kinetic, chain.n)
-    for wrong in (0.96, 1.04):
-        assert not plausible(wrong * potential, modes)
-        assert not plausible(wrong * kinetic, chain.n)
+    for action, degrees in ((potential, modes), (kinetic, chain.n)):
+        off = 10 * np.sqrt(2 / (degrees * replicas))
+        assert off < 0.07
+        assert not plausible((1 + off) * action, degrees)
+        assert not plausible((1 - off) * action, degrees)
     # q and p are independent: their product with any two vectors has variance T² |..|²/replicas
     cross = state.q.T @ state.p / replicas
     scale = np.sqrt(np.mean(state.q**2, axis=0)[:, None] * T / replicas)
