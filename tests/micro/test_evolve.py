@@ -560,7 +560,7 @@ WARM = Langevin(0, 1.0)
         ({"baths": [WARM]}, r"rng = None; allowed: a numpy\.random\.Generator, or a seed"),
         ({"baths": [WARM], "rng": -1}, "rng = -1"),
         ({"baths": [WARM], "rng": "seed"}, "rng = 'seed'"),
-        ({"baths": [WARM], "rng": np.random.RandomState(1)}, "rng = RandomState"),  # noqa: NPY002
+        ({"baths": [WARM], "rng": np.random.RandomState(1)}, "rng = RandomState"),
         ({"rng": "seed"}, "rng = 'seed'"),  # though it is not needed
         ({"map": 4}, "map = 4; allowed: a callable"),
         ({"chain": Chain(4, Bond(chi=1e308))}, "chain = .* highest_frequency is beyond the floats"),
