@@ -44,6 +44,10 @@ def autoregressive(rho, n, seed, series=1):
         (0.5, 0, 0, "0.5 (exact)", "0.5 (exact)"),
         (math.pi, 0, 0, "3.14159 (exact)", "3.14159 (exact)"),
         (12345.6, 12.3, 0, "12346 ± 12", "12346(12)"),
+        (123456, 12, 0, "123456 ± 12", "123456(12)"),
+        (1234567, 12, 0, "(1.234567 ± 0.000012) × 10⁶", "1.234567(12) × 10⁶"),
+        (1.234e-4, 1e-6, 0, "0.0001234 ± 0.0000010", "0.0001234(10)"),
+        (1.234e-5, 1e-7, 0, "(1.234 ± 0.010) × 10⁻⁵", "1.234(10) × 10⁻⁵"),
         (123456, 1200, 0, "(1.235 ± 0.012) × 10⁵", "1.235(12) × 10⁵"),
         (1.23e-9, 4.2e-11, 0, "(1.230 ± 0.042) × 10⁻⁹", "1.230(42) × 10⁻⁹"),
         (3e300, 1e298, 0, "(3.000 ± 0.010) × 10³⁰⁰", "3.000(10) × 10³⁰⁰"),
@@ -71,7 +75,8 @@ def test_digits_of_the_error():
 def test_an_array_prints_every_error_bar():
     estimate = Estimate([[1, 2], [3, 4]], [[0.1, 0.02], [0, 0.3]], "by hand")
     assert str(estimate) == "[[1.00 ± 0.10, 2.000 ± 0.020],\n [3 (exact), 4.00 ± 0.30]]"
-    assert str(Estimate(np.arange(1000), 0.5, "by hand")).count("±") < 25
+    assert str(Estimate(np.arange(24), 0.5, "by hand")).count("±") == 24
+    assert str(Estimate(np.arange(25), 0.5, "by hand")).count("±") == 6
 
 
 @given(value=finite, error=st.floats(1e-100, 1e100))
@@ -256,15 +261,15 @@ def test_means_of_few_samples_follow_student(size, stated):
 
 
 def test_coverage_of_the_mean():
-    """Of 20,000 means of 100 samples as many lie within 2 errors as Student's law says (95.2 %).
+    """Of 40,000 means of 100 samples as many lie within 2 errors as Student's law says (95.2 %).
 
-    False alarm 1e-6; an error bar wrong by 10 % is missed far more rarely.
+    False alarm 1e-6; an error bar wrong by 10 % is missed by 1e-40 of all seeds.
     """
-    samples = np.random.default_rng(3).standard_normal((100, 20_000))
+    samples = np.random.default_rng(3).standard_normal((100, 40_000))
 
     def is_covered(estimate):
         hits = np.count_nonzero(np.abs(estimate.deviation(0)) < 2)
-        low, high = binom.ppf([5e-7, 1 - 5e-7], 20_000, 0.9518)
+        low, high = binom.ppf([5e-7, 1 - 5e-7], 40_000, 1 - 2 * t.sf(2, 99))
         return low <= hits <= high
 
     assert is_covered(mean(samples))
@@ -278,25 +283,25 @@ def test_coverage_of_the_mean():
 
 @pytest.mark.parametrize("rho", [0.0, 0.5, 0.9, -0.5])
 def test_autocorrelation_time_of_an_autoregressive_series(rho):
-    """Against (1 + ρ)/(1 - ρ), six standard errors; the error is 4 % at ρ = 0.9.
+    """Against (1 + ρ)/(1 - ρ), six standard errors; the error is (4.2 ± 0.2) % at ρ = 0.9.
 
     A τ without its factor 2, or of the neighbouring ρ, would be noticed.
     """
     exact = (1 + rho) / (1 - rho)
     found = autocorrelation_time(autoregressive(rho, 2**17, seed=4)[:, 0])
     assert abs(found.deviation(exact)) < 6
-    assert found.stderr < 0.05 * exact
+    assert found.stderr < 0.06 * exact
     for wrong in (exact / 2, 2 * exact, (1 + exact) / 2 if rho else 1.5):
         assert abs(found.deviation(wrong)) > 6
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.8, -0.5])
 def test_error_of_the_autocorrelation_time(rho):
-    """Among 300 series it is the spread of τ: its chi-square error is 4 %, the bound 6 of those."""
-    found = autocorrelation_time(autoregressive(rho, 2**12, seed=5, series=300))
-    assert found.value.shape == (300,)
-    assert_allclose(found.stderr.mean(), found.value.std(), rtol=0.25)
-    assert abs(found.value.mean() - (1 + rho) / (1 - rho)) < 6 * found.value.std() / math.sqrt(300)
+    """Among 600 series it is the spread of τ, known to 3 %, but for 9 % at ρ = 0.8; bound: 7 of those."""
+    found = autocorrelation_time(autoregressive(rho, 2**12, seed=5, series=600))
+    assert found.value.shape == (600,)
+    assert_allclose(found.stderr.mean(), found.value.std(), rtol=0.3)
+    assert abs(found.value.mean() - (1 + rho) / (1 - rho)) < 6 * found.value.std() / math.sqrt(600)
 
 
 def test_an_oscillating_series_is_not_cut_in_its_first_period():
@@ -393,9 +398,10 @@ def test_limit_of_a_trusted_autocorrelation_time(rho):
 
 
 def test_blocking_has_the_error_of_a_correlated_mean():
-    """The error of AR(1) means is √(τ/n): over 200 series to 3 %, bias included.
+    """The error of AR(1) means is √(τ/n): over 200 series 1.8 % less with an uncertainty of 0.6 %.
 
-    An error that ignores the correlations is a third of it.
+    An error that ignores the correlations is a third of it.  From 16 blocks, the fewest, one of 200 means
+    lies beyond 12 errors in 9e-7 of all seeds.
     """
     rho, n = 0.8, 2**13
     series = autoregressive(rho, n, seed=7, series=200)
@@ -404,13 +410,13 @@ def test_blocking_has_the_error_of_a_correlated_mean():
     assert_allclose(found.value, series.mean(axis=0))
     assert_allclose(np.sqrt(np.mean(found.stderr**2)), exact, rtol=0.08)
     assert mean(series).stderr.mean() < exact / 2.5
-    assert abs(found.deviation(0)).max() < 8  # few blocks make wide tails
+    assert abs(found.deviation(0)).max() < 12
     assert "blocks of" in found.how
 
 
 def test_blocking_of_white_noise_and_of_a_constant():
-    noise = np.random.default_rng(8).standard_normal((3, 4096))
-    assert_allclose(blocking(noise, axis=1).stderr, mean(noise, axis=1).stderr, rtol=0.3)
+    noise = np.random.default_rng(8).standard_normal((3, 65536))  # in blocks of 64: 2 % uncertain
+    assert_allclose(blocking(noise, axis=1).stderr, mean(noise, axis=1).stderr, rtol=0.2)
     constant = blocking(np.full(100, 0.1))
     assert_allclose(constant.value, 0.1)
     assert constant.stderr < 1e-15
@@ -418,7 +424,7 @@ def test_blocking_of_white_noise_and_of_a_constant():
 
 def test_blocking_in_pairs_by_hand():
     """Values repeated 16 times over: the plateau is 16 times the square of the naive error."""
-    noise = np.sin(np.arange(1024.0) ** 2)  # fixed: the scatter of the blocks decides on their length
+    noise = np.cos(np.sqrt(2) * np.arange(1024) ** 2)  # hardly correlated
     found = blocking(np.repeat(noise, 16))
     assert "blocks of 256" in found.how  # b³ > 2n·16² for the first time
     assert_allclose(found.stderr, mean(noise.reshape(-1, 16).mean(axis=1)).stderr)
