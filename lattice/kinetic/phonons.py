@@ -336,8 +336,7 @@ def tail(chain: Chain, noise: VelocityExchange | ThreeSiteRotation) -> Tail:
         If the chain is not uniform and harmonic, or the noise another one or of rate 0.
     """
     chi, pin = _medium(chain)
-    kinds = VelocityExchange, ThreeSiteRotation
-    instance("noise", noise, kinds, "a VelocityExchange or a ThreeSiteRotation")
+    instance("noise", noise, (VelocityExchange, ThreeSiteRotation), "a VelocityExchange or a ThreeSiteRotation")
     gamma = _strength(noise, zero=False)
     if pin == 0:
         return Tail(-0.5, chi / math.sqrt(4 * math.pi * gamma))
