@@ -76,8 +76,7 @@ def _contour() -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
     cotangent = 1 / np.tan(0.6407 * angle)
     z = CONTOUR * (0.5017 * angle * cotangent - 0.6122 + 0.2645j * angle)
     slope = CONTOUR * (0.5017 * (cotangent - 0.6407 * angle * (1 + cotangent**2)) + 0.2645j)
-    weights = 2 * np.exp(z) * slope / (1j * CONTOUR)
-    return z, weights / (weights / z).real.sum()  # what does not decay is kept to round-off
+    return z, 2 * np.exp(z) * slope / (1j * CONTOUR)
 
 
 def relax(noise: Noise, energy: ArrayLike, times: ArrayLike) -> NDArray[np.float64]:
@@ -142,8 +141,7 @@ def _shift(W: NDArray[np.float64], distance: NDArray[np.float64]) -> NDArray[np.
     inside = (bend > 0) & (np.abs(slope) < bend)
     vertex = np.divide(slope, bend, out=np.zeros_like(W), where=inside) * slope / 4
     lowest = np.where(inside, W - bend / 12 - vertex, lowest)
-    steep = (lowest < 0) & (W > 0)
-    flat = np.divide(W, W - lowest, out=np.ones_like(W), where=steep)
+    flat = np.divide(W, W - lowest, out=np.ones_like(W), where=lowest < 0)
     slope, bend = flat * slope, flat * bend
     # average of the right part of the cell, times its width
     gone = part * (W + (1 - part) * (slope / 2 + bend * (1 - 2 * part) / 6))
@@ -290,16 +288,16 @@ def decay_rate(chain: Chain, noise: Noise, q: float) -> float:
     ratio, c = _scale("q", abs(number("q", q))) * math.sqrt(chi) / gamma, pin / (4 * chi)
     if ratio / math.sqrt(max(c, 1.0)) < SMALLEST:
         raise ValueError(f"q = {shown(q)}; allowed: larger, the decay is too slow beside the noise")
-    # where a phonon crosses the wave between two jumps, and where the pin is as stiff as the bonds
+    # where a phonon crosses the wave between two jumps; a softer pin is no other scale
     crossing = ratio / 4 if ratio / 4 > c else max(ratio * (ratio / c), 1e-40 * min(c, 1.0))
-    s, one_minus_s, weights = _zone([1.0, min(crossing, 1.0), *([min(c, 1.0)] if c else [])])
+    s, one_minus_s, weights = _zone([1.0, min(crossing, 1.0)])
     loss, turning = _rate(noise, s) / gamma, ratio * np.sqrt(one_minus_s * (s / (s + c)))
     u, G = _factors(noise, s)
     miss = partial(_determinant, loss=loss, turning=turning, weights=weights, u=u, G=G / gamma)
     # the root that grows out of 0 lies above the estimate from f = φ/(φ + iqv), by a factor of 1 + √2 at most
     share = weights / (loss**2 + turning**2)
     grid = (share @ (loss * turning**2)) / (share @ loss**2) * np.geomspace(0.98, 2.5, 201)
-    values = np.array([miss(mu) for mu in grid if mu < loss.max()])
+    values = np.array([miss(mu) for mu in grid])
     change = np.flatnonzero(np.sign(values[1:]) != np.sign(values[:-1]))
     if change.size == 0:
         raise ValueError(f"q = {shown(q)}; allowed: small enough for the wave to decay without oscillation")

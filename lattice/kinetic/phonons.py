@@ -91,9 +91,8 @@ def _together(k: NDArray, k_prime: NDArray) -> None:
     try:
         shape = np.broadcast_shapes(k.shape, k_prime.shape)
     except ValueError:
-        raise ValueError(
-            f"k and k_prime have shapes {k.shape} and {k_prime.shape}; allowed: what broadcasts together"
-        ) from None
+        shapes = f"k and k_prime have shapes {k.shape} and {k_prime.shape}"
+        raise ValueError(f"{shapes}; allowed: what broadcasts together") from None
     work("k_prime", k_prime, 4.0 * math.prod(shape), MOST)  # four of them at a time
 
 
@@ -336,7 +335,7 @@ def tail(chain: Chain, noise: VelocityExchange | ThreeSiteRotation) -> Tail:
         If the chain is not uniform and harmonic, or the noise another one or of rate 0.
     """
     chi, pin = _medium(chain)
-    kinds = VelocityExchange, ThreeSiteRotation
+    kinds = VelocityExchange | ThreeSiteRotation
     instance("noise", noise, kinds, "a VelocityExchange or a ThreeSiteRotation")
     gamma = _strength(noise, zero=False)
     if pin == 0:

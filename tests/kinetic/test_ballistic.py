@@ -36,13 +36,22 @@ def test_absorption_is_one_minus_reflection(end, pin):
 
 @pytest.mark.parametrize(
     ("chi", "pin", "friction"),
-    [(1.3, 0.5, 0.7), (1.0, 1e-7, 1e4), (1.0, 1e-7, 1e-3), (2.0, 1e4, 1e-4), (1e-6, 1.0, 1e3)],
+    [
+        (1.3, 0.5, 0.7),
+        (1.3, 0.5, 1.0),
+        (1.0, 1e-7, 1e4),
+        (1.0, 1e-7, 1e-3),
+        (2.0, 1e4, 1e-4),
+        (1e-6, 1.0, 1e3),
+        (1.0, 0.0, 1e25),
+        (1.0, 1e-55, 1e25),
+    ],
 )
 def test_current_between_walls_in_closed_form(chi, pin, friction):
     """To round-off, however far apart the scales of springs, pins and friction lie."""
     chain = Chain(2, Bond(chi=chi), Pin(chi=pin), boundary="fixed")
-    cosh = 1 + pin / (2 * chi) + chi / (2 * friction**2)
-    exact = chi / (2 * friction) / (cosh + np.sqrt((cosh - 1) * (cosh + 1)))
+    beyond = pin / (2 * chi) + chi / (2 * friction**2)  # cosh - 1
+    exact = chi / (2 * friction) / (1 + beyond + np.sqrt(beyond * (beyond + 2)))
     measured = ballistic.current(chain, Langevin(0, 2.0, friction), Langevin(-1, 1.0, friction))
     assert abs(measured / exact - 1) < 1e-12
 
@@ -53,6 +62,13 @@ def test_current_between_free_ends_in_closed_form(friction):
     measured = ballistic.current(chain, Langevin(0, 1.0, friction), Langevin(8, 3.0, friction))
     exact = -2 * 1.3 * friction / (2 * (1.3 + friction**2))
     assert abs(measured / exact - 1) < 1e-12
+
+
+def test_no_current_without_friction():
+    chain = Chain(4, boundary="fixed")
+    for frictions in ((0.0, 1.0), (1.0, 0.0), (0.0, 0.0)):
+        left, right = (Langevin(s, t, g) for s, t, g in zip((0, -1), (2.0, 1.0), frictions, strict=True))
+        assert ballistic.current(chain, left, right) == 0
 
 
 def test_absorption_vanishes_without_friction_and_is_at_most_one():

@@ -377,6 +377,28 @@ def test_tails(d, pin):
     assert abs(deviation[0] / deviation[1] - 2) < 1e-2
 
 
+@pytest.mark.parametrize("pin", [0.0, 1.0])
+def test_correlations_long_after(pin):
+    """At 10⁵⁰ the law of the tail is exact, whatever else is asked for in the same call."""
+    chain, times = chain_of(pin, 1.3), [1e-3, 1e50]
+    law = phonons.tail(chain, ROTATION)
+    late = phonons.current_correlation(chain, ROTATION, times)[1]
+    assert abs(late / (law.prefactor * 1e50**law.exponent) - 1) < 1e-12
+    for d in (2, 3):
+        law = phonons.tail_lattice(d, chi=1.3, pin=pin, rate=0.7)
+        late = phonons.current_correlation_lattice(d, times, chi=1.3, pin=pin, rate=0.7)[1]
+        assert abs(late / (law.prefactor * 1e50**law.exponent) - 1) < 1e-12
+
+
+def test_lattice_with_a_pin_far_from_the_springs():
+    """Stiff: every site alone, with C(0) = dχ²/2ω₀².  Weak, d = 2: the logarithm goes on."""
+    for d in (2, 3):
+        found = phonons.current_correlation_lattice(d, 0.0, pin=1e50)
+        assert abs(found / (d / 2e50) - 1) < 1e-12
+    grown = phonons.conductivity_lattice(2, pin=1e-55) - phonons.conductivity_lattice(2, pin=1e-45)
+    assert abs(grown / (10 * math.log(10) / (8 * math.pi)) - 1) < 1e-12
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("pin", [0.0, 1e-60, 1.0, 1e60])
 @pytest.mark.parametrize("chi", [1e-60, 1.0, 1e60])

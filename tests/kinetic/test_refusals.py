@@ -194,6 +194,10 @@ def test_boltzmann_refuses_to_work_for_ever():
         boltzmann.evolve(PINNED, ROTATION, box, [10.0, 10.0, 20.0, 30.0], spacing=1.0, dt=1e-7)
     with pytest.raises(ValueError, match=r"spacing = 1e-30 is crossed .* times in a step; allowed"):
         boltzmann.evolve(PINNED, ROTATION, box, [1.0], spacing=1e-30, dt=1.0)
+    with pytest.raises(ValueError, match=r"spacing = 1e-10 is crossed .* times in a step; allowed: 1e\+09"):
+        boltzmann.evolve(PINNED, ROTATION, box, [1.0], spacing=1e-10, dt=1.0)
+    (found,) = boltzmann.evolve(PINNED, ROTATION, box, [1.0], spacing=1.0, dt=1e50)  # one step of 1
+    np.testing.assert_allclose(found, 1, rtol=1e-12)
     late = np.broadcast_to(1.0, 10**7)
     with pytest.raises(ValueError, match=r"times = .* needs .* steps; allowed"):
         boltzmann.evolve(PINNED, ROTATION, np.ones((10, 10)), late, spacing=1.0, dt=1.0)
