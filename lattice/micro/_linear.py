@@ -66,6 +66,9 @@ class Linear:
         Corrections are judged by the largest weight × unknown of each kind.
     mix : sparse array, optional
         A combination of the rows that makes the factors sparser.
+    tilt : Entries, optional
+        What is factorised is A with these added: so little that refinement makes up for it, enough to
+        keep singular systems from SuperLU, which may crash on them.
 
     Raises
     ------
@@ -73,7 +76,13 @@ class Linear:
         If A is singular.
     """
 
-    def __init__(self, entries: Entries, weights: Floats, mix: scipy.sparse.csr_array | None = None) -> None:
+    def __init__(
+        self,
+        entries: Entries,
+        weights: Floats,
+        mix: scipy.sparse.csr_array | None = None,
+        tilt: Entries | None = None,
+    ) -> None:
         size = weights.shape[1]
         order = np.argsort(entries[0], kind="stable")
         self._rows, self._columns, self._values = (part[order] for part in entries)
@@ -83,7 +92,9 @@ class Linear:
             raise Unsolved("an equation is empty")
         self._carry = int(lengths.max()).bit_length() + 1
         self._weights, self._mix = weights, mix
-        matrix = scipy.sparse.csr_array((self._values, (self._rows, self._columns)), shape=(size, size))
+        parts = (self._rows, self._columns, self._values), *([] if tilt is None else [tilt])
+        rows, columns, values = (np.concatenate(some) for some in zip(*parts, strict=True))
+        matrix = scipy.sparse.csr_array((values, (rows, columns)), shape=(size, size))
         if mix is not None:
             matrix = mix @ matrix
         # unknowns in units of their weights, and the largest entry of each row near 1
@@ -141,11 +152,12 @@ class Linear:
         """
         x, low, last, error = np.zeros_like(right), np.zeros_like(right), np.inf, np.inf
         for _ in range(ROUNDS):
-            step = self._coarse(self._defect(right, right_low, x, low))
-            x, lost = two_sum(x, step)
-            low = low + lost
-            sizes = np.maximum(self._sizes(x), np.reshape(least, (-1, 1)))
-            size = float(np.divide(self._sizes(step), sizes, out=np.zeros_like(sizes), where=sizes > 0).max())
+            with np.errstate(all="ignore"):  # what is not finite is not small either
+                step = self._coarse(self._defect(right, right_low, x, low))
+                x, lost = two_sum(x, step)
+                low = low + lost
+                sizes = np.maximum(self._sizes(x), np.reshape(least, (-1, 1)))
+                size = np.divide(self._sizes(step), sizes, out=np.zeros_like(sizes), where=sizes != 0).max()
             if not size < GAIN * last:
                 break
             # what a correction leaves is to it what it is to the one before
@@ -154,4 +166,4 @@ class Linear:
                 break
         if not error < max(enough, SOLVED):
             raise Unsolved(f"refinement ends at a relative error of {error:.1e}")
-        return x, low, error
+        return *two_sum(x, low), float(error)

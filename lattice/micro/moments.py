@@ -9,19 +9,29 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.integrate
-import scipy.sparse.csgraph
 from numpy.typing import ArrayLike, NDArray
 
-from ..model import Chain, Langevin, Noise, StretchFlip, bath_sites
-from ..waves import group_velocity, wave_numbers
-from ._closure import Blocks, Groups, Process, groups, series
+from .._check import finite, instance, reals, shown, work
+from .._check import times as checked_times
+from ..model import Bond, Chain, Langevin, Noise, Pin, StretchFlip, bath_sites
+from ..waves import dispersion, group_velocity, normal_modes, wave_numbers
+from ._closure import Blocks, closed_groups, energy_current, groups, noise_current, pace, process_of, series
 from ._linear import Unsolved
-from ._stationary import Motion, Undamped, bond_sites, settle
+from ._motion import Motion, heat_is_trapped
+from ._stationary import Undamped, settle, verify
+
+# entries of the factors of the stationary equations over n² log n, by the sites that a noise acts on at once
+FILL = {1: 20, 2: 50, 3: 135}
+MOST_FILLED = 5e8  # 7 GB
+MOST_STEPS = 1e5  # of an evolution
+MOST_ENTRIES = 1e9  # of the matrices of all its steps
+WEAKEST = 1e-100  # a pin beside the bonds, for a conductivity
+MOST_SITES = 1e7  # of a ring, for its conductivity
 
 __all__ = ["Conductivity", "Moments", "StationaryMoments", "conductivity", "evolution", "stationary"]
 
@@ -46,7 +56,9 @@ class Moments:
     Raises
     ------
     ValueError
-        If an array has the wrong shape or an entry that is not finite, or `qq` or `pp` is not symmetric.
+        If the chain is anharmonic, an array has the wrong shape or an entry that is not finite, `qq` or `pp`
+        is not symmetric, or a bath or the noise does not fit the chain; a property also if it is beyond
+        the floats.
     """
 
     chain: Chain
@@ -59,15 +71,18 @@ class Moments:
     noise: Noise | None = None
 
     def __post_init__(self) -> None:
+        groups(instance("chain", self.chain, Chain, "a Chain"), self.noise)
+        if not self.chain.is_harmonic:
+            raise ValueError("chain is anharmonic; allowed: bonds and pins with chi alone")
+        object.__setattr__(self, "baths", _bath_vectors(self.chain, self.baths)[0])
         n = self.chain.n
         for name in ("mean_q", "mean_p", "qq", "qp", "pp"):
-            array = np.array(getattr(self, name), dtype=np.float64)
+            array = np.array(reals(name, getattr(self, name)))
             shape = (n,) if name.startswith("mean") else (n, n)
             if array.shape != shape:
                 raise ValueError(f"{name} has shape {array.shape}; allowed: {shape}")
-            if not np.isfinite(array).all():
-                raise ValueError(f"{name} has entries that are not finite")
-            if name in ("qq", "pp") and np.abs(array - array.T).max() > 1e-8 * np.abs(array).max():
+            half = array / 2  # the difference of two entries may be beyond the floats
+            if name in ("qq", "pp") and np.abs(half - half.T).max() > 1e-8 * np.abs(half).max():
                 raise ValueError(f"{name} is not symmetric; allowed: a covariance")
             array.setflags(write=False)
             object.__setattr__(self, name, array)
@@ -78,6 +93,7 @@ class Moments:
         return np.diag(self.pp).copy()
 
     @property
+    @finite
     def energy_currents(self) -> NDArray[np.float64]:
         r"""Mean energy current :math:`-\frac12\langle(p_j + p_{j+1}) V'(r_j)\rangle` per bond, (n_bonds,).
 
@@ -85,18 +101,11 @@ class Moments:
         in `noise_currents`; the heat current is the sum of both.
         """
         chain = self.chain
-        rp = chain.stretches(self.qp.T).T  # bond, site
-        mean_r = chain.stretches(self.mean_q)
-        power = rp + np.outer(mean_r, self.mean_p)  # <r_b p_i>
-        first = int(chain.ends[0] == "fixed")
-        bond = np.arange(chain.n if chain.periodic else chain.n - 1)
-        current = np.zeros(chain.n_bonds)
-        chi = np.broadcast_to(chain.bond.chi, chain.n_bonds)
-        pair = power[bond + first, bond] + power[bond + first, (bond + 1) % chain.n]
-        current[bond + first] = -0.5 * chi[bond + first] * pair
-        return current
+        rp = chain.stretches(self.qp.T).T
+        return energy_current(chain, rp + np.outer(chain.stretches(self.mean_q), self.mean_p))
 
     @property
+    @finite
     def noise_currents(self) -> NDArray[np.float64]:
         r"""Mean energy current that the noise carries through each bond, (n_bonds,), positive to the right.
 
@@ -104,10 +113,10 @@ class Moments:
         kinetic energies of its three sites at rates whose sum is 0, and what is lost on one side of a
         bond goes through it.  Flips carry nothing.
         """
-        acting = groups(self.chain, self.noise)
-        return _carried(self.chain, self.noise, acting, self.pp, self.mean_p)
+        return noise_current(self.chain, groups(self.chain, self.noise), self.pp, self.mean_p)
 
     @property
+    @finite
     def bath_powers(self) -> NDArray[np.float64]:
         r"""Mean power :math:`\gamma(T - \langle p^2\rangle) + f\langle p\rangle` of each bath, (baths,)."""
         square = self.temperatures + self.mean_p**2
@@ -128,32 +137,40 @@ class StationaryMoments(Moments):
     chain, mean_q, mean_p, qq, qp, pp, baths, noise
         As in :class:`Moments`.
     residual : float
-        The largest defect of the stationary equations with noise, relative to the largest source.
+        The relative error of what the covariance has above the Gibbs state, as the last corrections of
+        the refinement tell it; rounding comes on top.  0 if all baths have one temperature.
 
     Notes
     -----
-    A chain with neither pin nor wall has no stationary position: there, q is
-    the displacement from the centre of mass.
+    A chain with neither pin nor wall has no stationary position: there, q is the displacement from the
+    centre of mass.  The currents and `bath_powers` have more digits than the moments, in which a current
+    far below friction × temperature or rate × temperature is lost.
     """
 
     residual: float = 0.0
-    _heat: NDArray[np.float64] | None = field(default=None, repr=False)
-    _carried: NDArray[np.float64] | None = field(default=None, repr=False)
+    _flows: tuple[NDArray[np.float64], ...] | None = field(default=None, repr=False)
+
+    @property
+    def energy_currents(self) -> NDArray[np.float64]:
+        return super().energy_currents if self._flows is None else self._flows[0].copy()
 
     @property
     def noise_currents(self) -> NDArray[np.float64]:
-        return super().noise_currents if self._carried is None else self._carried.copy()
+        return super().noise_currents if self._flows is None else self._flows[1].copy()
 
     @property
     def bath_powers(self) -> NDArray[np.float64]:
-        return super().bath_powers if self._heat is None else self._heat.copy()
+        return super().bath_powers if self._flows is None else self._flows[2].copy()
 
 
 def _bath_vectors(
     chain: Chain, baths: Sequence[Langevin]
 ) -> tuple[tuple[Langevin, ...], list[int], NDArray[np.float64]]:
     """The baths, their sites, and friction, force and temperature of every site, (3, n)."""
-    baths = tuple(baths)
+    try:
+        baths = tuple(baths)
+    except TypeError:
+        raise ValueError(f"baths = {shown(baths)}; allowed: a sequence of Langevin baths") from None
     sites = bath_sites(chain, baths)
     vectors = np.zeros((3, chain.n))
     for site, bath in zip(sites, baths, strict=True):
@@ -161,85 +178,15 @@ def _bath_vectors(
     return baths, sites, vectors
 
 
-def _carried(
-    chain: Chain, noise: Noise | None, acting: Groups | None, pp: NDArray[np.float64], p: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """The energy current of a noise through each bond, from covariances and means of the momenta."""
-    current = np.zeros(chain.n_bonds)
-    if acting is None or isinstance(noise, StretchFlip):
-        return current
-    blocks, means = acting.local(pp), p[acting.index]
-    change = acting.mean @ blocks + blocks @ acting.mean.T
-    change += acting.weight * acting.kick @ blocks @ acting.kick.T
-    # the means by differences, which vanish where all move alike
-    gain = 0.5 * np.diagonal(change, axis1=1, axis2=2) + means * (means @ acting.mean.T)
-    gain += 0.5 * acting.weight * (means @ acting.kick.T) ** 2
-    first = int(chain.ends[0] == "fixed")
-    np.add.at(current, first + acting.index[:, :-1], -acting.strength * np.cumsum(gain, axis=1)[:, :-1])
-    return current
-
-
-def _acting(chain: Chain, noise: Noise | None) -> Groups | None:
-    """The groups of the noise, if the moments of this chain with it close."""
-    if not chain.is_harmonic:
-        raise ValueError("chain is anharmonic; allowed: bonds and pins with chi alone")
-    acting = groups(chain, noise)
-    walls = 2 if chain.periodic else chain.ends.count("fixed")
-    free = walls < 2 and not np.any(chain.pin.chi) and np.all(np.asarray(chain.bond.chi) > 0)
-    if isinstance(noise, StretchFlip) and not free:
-        raise ValueError(
-            "noise flips the stretches, which are not free coordinates; allowed: a chain with no pin, "
-            "at most one wall and every bond's chi above 0"
-        )
-    return acting
-
-
-def _verify(state: StationaryMoments) -> None:
-    """Refuse a state that breaks what every stationary state obeys: a guard, no part of the solution.
-
-    What the baths give is what flows, at each site; and without heat from elsewhere no site is
-    hotter than the hottest bath or colder than the coldest.
-    """
-    chain, powers = state.chain, state.bath_powers
-    given = np.zeros(chain.n)
-    given[bath_sites(chain, state.baths)] = powers
-    heat = state.energy_currents + state.noise_currents
-    missing = np.abs(np.diff(chain.slots(heat)) - given).max(initial=0.0)
-    known = [bath.temperature for bath in state.baths if bath.friction > 0]
-    least, most = min(known), max(known)
-    margin = 1e-12 * (most - least) + 1e-15 * most
-    cold = state.temperatures.min() < least - margin
-    hot = state.temperatures.max() > most + margin and not state.mean_p.any()
-    if missing > 1e-6 * np.abs(powers).max(initial=0.0) or cold or hot:
-        raise RuntimeError(
-            f"the stationary state is lost in rounding errors: {missing:.1e} of the power "
-            f"{np.abs(powers).max():.1e} is missing, at temperatures from {state.temperatures.min():.3g} "
-            f"to {state.temperatures.max():.3g}"
-        )
-
-
-def _heat_is_trapped(chain: Chain, acting: Groups, on_stretches: bool, friction: NDArray[np.float64]) -> bool:
-    """Whether some part of a noisy chain exchanges no energy with a bath."""
-    first, second = bond_sites(chain)
-    springs = (first >= 0) & (second >= 0) & (np.broadcast_to(chain.bond.chi, chain.n_bonds) != 0)
-    first, second = first[springs], second[springs]
-    if not on_stretches:
-        first = np.concatenate([first, acting.index[:, :-1].ravel()])
-        second = np.concatenate([second, acting.index[:, 1:].ravel()])
-    graph = scipy.sparse.coo_array((np.ones(first.size), (first, second)), shape=(chain.n, chain.n))
-    parts, part = scipy.sparse.csgraph.connected_components(graph, directed=False)
-    return len(set(part[friction > 0])) < parts
-
-
 def stationary(chain: Chain, baths: Sequence[Langevin], noise: Noise | None = None) -> StationaryMoments:
     r"""The stationary means and covariances of a harmonic chain with Langevin baths, and with a noise.
 
     With :math:`x = (q, p)` the mean solves :math:`Am + f = 0` and the covariance
-    :math:`AC + CA^\top + D + R(C + mm^\top) = 0`.  Without noise R = 0 and Bartels and Stewart's
-    method solves it.  With noise A holds what the noise does to means, and R is the
-    rest, which sees and fills only entries of the covariance next to its diagonal: the few numbers
-    a site of R are found by an iteration whose every step solves a Lyapunov equation.  Either way
-    the work grows as :math:`n^3`.
+    :math:`AC + CA^\top + D + R(C + mm^\top) = 0`, where A holds what the noise does to means, and R the
+    rest.  The unknown is what C has above the Gibbs state at a temperature between those of the baths:
+    baths of one temperature give that state exactly.  Site by site this is a sparse linear system; it
+    is factorised, and refined with defects in twice the usual precision.  The work grows as
+    :math:`n^3`, the memory as :math:`n^2`: about 5 s and 1 GB for 512 sites with flips.
 
     Parameters
     ----------
@@ -254,50 +201,44 @@ def stationary(chain: Chain, baths: Sequence[Langevin], noise: Noise | None = No
     ------
     ValueError
         If the chain is anharmonic or unstable, a bath's site does not exist or is taken, the noise
-        does not fit the chain, or something is not damped, so that no unique stationary state exists.
+        does not fit the chain, something is not damped, so that no unique stationary state exists, the
+        rates differ by more than 10⁵⁰, the moments are beyond the floats, or the factors do not fit
+        into 7 GB.
     RuntimeError
-        If the equations with noise are not solved to 1e-10 of the largest source, or there is so much
-        noise between the baths that their powers do not add up to 0.
-
-    Notes
-    -----
-    With noise the temperatures lose digits as the number of collisions between the baths grows.  A
-    current far below rate × temperature is a small difference of large sources: the sum of
-    `bath_powers`, 0 in exact arithmetic, shows what is left of its digits.
+        If rounding errors hide the state: the refinement does not reach a relative error of 1e-16 in
+        what C has above the Gibbs state, the baths do not give what flows, or a site is colder than
+        all baths, or hotter though no force acts.
     """
-    acting = _acting(chain, noise)
+    acting = closed_groups(chain, noise)
     baths, sites, (friction, force, temperature) = _bath_vectors(chain, baths)
-    on_stretches = acting is not None and isinstance(noise, StretchFlip)
-    if acting is not None and _heat_is_trapped(chain, acting, on_stretches, friction):
+    if acting is not None and heat_is_trapped(chain, acting, friction):
         raise ValueError(
             f"baths at sites {sites} leave a part of the chain without a bath, and the noise keeps "
             "its energy; allowed: a friction above 0 in every part"
         )
-    motion = Motion.of(chain, friction, acting, on_stretches)
+    width = 1 if acting is None else acting.index.shape[1]
+    work("chain", chain, FILL[width] * chain.n**2 * math.log2(chain.n), MOST_FILLED)
+    modes = normal_modes(chain)
+    motion = Motion.of(chain, friction, acting)
+    if np.count_nonzero(modes.frequencies == 0) != motion.first_loose.size:
+        raise ValueError("chain has a mode of ω² = 0 that is no translation; allowed: ω² > 0 for every other")
     try:
-        state = settle(motion, temperature, force)
-    except Undamped as error:
+        with np.errstate(over="raise", invalid="raise", divide="raise"):
+            moments, flows, error = settle(chain, motion, modes, temperature, force)
+    except Undamped as failure:
         raise ValueError(
-            f"baths at sites {sites} leave a mode undamped; "
+            f"baths at sites {sites} leave a mode undamped, or nearly so that rounding hides it; "
             "allowed: baths that damp every mode, by a friction above 0 at a site where it moves"
-        ) from error
-    except Unsolved as error:
-        raise RuntimeError(f"the stationary state is lost in rounding errors: {error}") from error
-    found = StationaryMoments(
-        chain=chain,
-        mean_q=state.mean_q,
-        mean_p=state.mean_p,
-        qq=state.qq,
-        qp=state.qp,
-        pp=state.pp,
-        baths=baths,
-        noise=noise,
-        residual=state.error,
-        _heat=state.heat[sites] + force[sites] * state.mean_p[sites],
-        _carried=_carried(chain, noise, acting, state.pp_excess, state.mean_p),
-    )
-    _verify(found)
-    return found
+        ) from failure
+    except Unsolved as failure:
+        raise RuntimeError(f"the stationary state is lost in rounding errors: {failure}") from failure
+    except FloatingPointError as failure:
+        raise ValueError(
+            f"baths = {shown(baths)}: the moments are beyond the floats; allowed: smaller numbers"
+        ) from failure
+    verify(chain, baths, moments, flows)
+    flows = (*flows[:2], flows[2][sites])
+    return StationaryMoments(chain, *moments, baths=baths, noise=noise, residual=error, _flows=flows)
 
 
 def evolution(
@@ -333,56 +274,44 @@ def evolution(
     Raises
     ------
     ValueError
-        If the chain is anharmonic, the times do not ascend, `start` has another number of sites, a
-        bath's site does not exist or is taken, or the noise does not fit the chain.
+        If the chain is anharmonic, the times do not ascend or need more than 10⁵ steps (a step is about
+        a time of the fastest oscillation, friction or noise; fewer are allowed above 100 sites), `start`
+        has another number of sites, a bath's site does not exist or is taken, the noise does not fit the
+        chain, or the moments grow beyond the floats.
 
     Notes
     -----
     A flipped stretch moves the sites to its right, or those to its left if the right end is fixed.
     """
-    acting = _acting(chain, noise)
-    baths, _, (friction, force, temperature) = _bath_vectors(chain, baths)
-    n, diffusion = chain.n, 2 * friction * temperature
-    if start.chain.n != n:
+    acting = closed_groups(chain, noise)
+    baths, _, vectors = _bath_vectors(chain, baths)
+    n = chain.n
+    if instance("start", start, Moments, "Moments").chain.n != n:
         raise ValueError(f"start has {start.chain.n} sites; allowed: {n}")
-    times = np.asarray(times, dtype=np.float64)
-    if times.ndim != 1 or not np.isfinite(times).all() or np.any(np.diff(times, prepend=0.0) < 0):
-        raise ValueError(f"times = {times!r}; allowed: a vector of ascending numbers, not negative")
+    times = checked_times(times)
 
-    stiffness = chain.stiffness_matrix()
-    on_stretches = isinstance(noise, StretchFlip)
-    to_s = np.eye(n)
-    if on_stretches:
-        gradient = chain.stretches(np.eye(n)).T
-        # the stretches, and without a wall the place of the first site, which no flip moves
-        to_s = np.concatenate([gradient, to_s[: n - chain.n_bonds]])
-    # a frequency turns positions into momenta: then all entries of the drift are rates
-    unit = math.sqrt(np.linalg.norm(stiffness, 2)) or 1.0
-    to_s = unit * to_s
-    to_q = np.linalg.inv(to_s)
-    process = Process(to_s, stiffness @ to_q, friction, force, diffusion, acting, on_stretches)
-    now = Blocks(
-        s=to_s @ start.mean_q,
-        p=start.mean_p,
-        ss=to_s @ start.qq @ to_s.T,
-        sp=to_s @ start.qp,
-        pp=start.pp,
-    )
-    run = []
-    for duration in np.diff(times, prepend=0.0):
-        now = series(process, now, float(duration))
-        run.append(
-            Moments(
-                chain=chain,
-                mean_q=to_q @ now.s,
-                mean_p=now.p,
-                qq=to_q @ now.ss @ to_q.T,
-                qp=to_q @ now.sp,
-                pp=now.pp,
-                baths=tuple(baths),
-                noise=noise,
+    try:
+        with np.errstate(over="raise", invalid="raise", divide="raise"):
+            process, to_s, to_q = process_of(chain, acting, vectors)
+            speed = pace(process)
+            steps = times.size + times[-1] * speed
+            work("times", times, steps, min(MOST_STEPS, MOST_ENTRIES / n**2))
+            now = Blocks(
+                s=to_s @ start.mean_q,
+                p=start.mean_p,
+                ss=to_s @ start.qq @ to_s.T,
+                sp=to_s @ start.qp,
+                pp=start.pp,
             )
-        )
+            run = []
+            for duration in np.diff(times, prepend=0.0):
+                now = series(process, now, float(duration), max(1, math.ceil(duration * speed)))
+                covariances = (to_q @ now.ss @ to_q.T, to_q @ now.sp, now.pp)
+                run.append(Moments(chain, to_q @ now.s, now.p, *covariances, baths=baths, noise=noise))
+    except FloatingPointError as error:
+        raise ValueError(
+            "start, times: the moments are beyond the floats; allowed: smaller numbers"
+        ) from error
     return tuple(run)
 
 
@@ -465,46 +394,68 @@ def conductivity(chain: Chain, noise: Noise) -> Conductivity:
     :math:`-\kappa_s\nabla T` with :math:`\kappa_s = \frac14\sum_{a\ne b}(a - b)^2k_{ab}^2`, for there is
     one group a site; the noise is reversible, and :math:`Q/2nT^2` is the same number.
     """
+    instance("chain", chain, Chain, "a Chain")
     if not chain.periodic:
         raise ValueError(f"boundary = {chain.boundary!r}; allowed: 'periodic'")
     if not chain.is_harmonic:
         raise ValueError("chain is anharmonic; allowed: bonds and pins with chi alone")
+    work("chain", chain, chain.n, MOST_SITES)
     acting = groups(chain, noise)
     if acting is None:
         raise ValueError(f"noise = {noise!r}; allowed: a noise with a rate above 0")
-    pinned = bool(np.any(chain.pin.chi))
-    if isinstance(noise, StretchFlip) and pinned:
+    if isinstance(noise, StretchFlip) and np.any(chain.pin.chi):
         raise ValueError("noise flips the stretches of a pinned chain; allowed: no pin")
+    dispersion(chain, 0.0)  # refuses a chain that is not uniform, or unstable
     place = np.arange(len(acting.mean))
     apart = place - place[:, None]
+    uniform = -acting.mean.sum()  # the damping at k = 0, in units of the strength of the noise
 
-    uniform = -acting.strength * acting.mean.sum()  # the damping at k = 0
-    keeps_momentum = uniform == 0
+    # in units of the largest coefficient
+    stiffest = max(abs(float(chain.bond.chi)), float(chain.pin.chi)) or 1.0
+    chi, pin = float(chain.bond.chi) / stiffest, float(chain.pin.chi) / stiffest
+    if 0 < pin < WEAKEST * abs(chi):
+        raise ValueError(f"pin.chi = {chain.pin.chi!r}; allowed: 0, or at least {WEAKEST:.0e} of bond.chi")
+    scaled = Chain(chain.n, Bond(chi=chi), Pin(chi=pin))
 
     def share(k: ArrayLike) -> NDArray[np.float64]:
         sine = np.sin(np.pi * np.asarray(k)[..., None, None] * apart)
-        damping = (2 * acting.strength * acting.mean * sine**2).sum(axis=(-2, -1))
-        return group_velocity(chain, k) ** 2 / (damping if keeps_momentum else damping + uniform)
+        return group_velocity(scaled, k) ** 2 / ((2 * acting.mean * sine**2).sum(axis=(-2, -1)) + uniform)
 
-    ring = float(share(wave_numbers(chain.n)[1:]).sum() / chain.n)  # refuses a chain that is not uniform
-    integral, chi, pin = math.inf, float(chain.bond.chi), float(chain.pin.chi)
+    ring = float(share(wave_numbers(chain.n)[1:]).sum() / chain.n)
+    integral = math.inf
     if chi == 0:
         integral = 0.0
-    elif pinned or not keeps_momentum:
-        # a weak pin bends v²/φ at k = ω₀/2π√χ, which an adaptive rule would not find by itself
-        knee = math.sqrt(pin / chi) / (2 * math.pi)
-        points = knee * 10.0 ** np.arange(-1, 40)
-        points = points[(points > 0) & (points < 0.5)]
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", scipy.integrate.IntegrationWarning)
+    elif pin > 0 or uniform > 0:
+        integral = _integral(share, chi, pin)
+    found = Conductivity(
+        chain=chain,
+        noise=noise,
+        hamiltonian=stiffest * integral / acting.strength,
+        ring=stiffest * ring / acting.strength,
+        carried=float((acting.kick**2 * apart**2).sum() / 4 * acting.weight) * acting.strength,
+    )
+    beyond = not math.isfinite(found.ring + found.carried)
+    if beyond or (math.isfinite(integral) and not math.isfinite(found.hamiltonian)):
+        raise ValueError(
+            f"chain, noise = {shown(noise)}: the conductivity is beyond the floats; allowed: other numbers"
+        )
+    return found
+
+
+def _integral(share: Callable[[ArrayLike], NDArray[np.float64]], chi: float, pin: float) -> float:
+    """The integral over all wave numbers of an even function that bends where the waves are softest."""
+    soft = pin if chi > 0 else pin + 4 * chi  # the least ω², at k = 0 or at k = 1/2
+    knee = math.sqrt(max(soft, 0.0) / abs(chi)) / (2 * math.pi)
+    # which an adaptive rule would not find by itself
+    points = knee * 10.0 ** np.arange(-1, 40)
+    points = points[(points > 0) & (points < 0.5)]
+    points = points if chi > 0 else 0.5 - points
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", scipy.integrate.IntegrationWarning)
+        try:
             half, _ = scipy.integrate.quad(
                 share, 0.0, 0.5, epsabs=0.0, epsrel=1e-11, limit=400, points=points if points.size else None
             )
-        integral = 2 * half
-    return Conductivity(
-        chain=chain,
-        noise=noise,
-        hamiltonian=integral,
-        ring=ring,
-        carried=float(acting.strength * acting.weight * (acting.kick**2 * apart**2).sum() / 4),
-    )
+        except scipy.integrate.IntegrationWarning as error:
+            raise RuntimeError("the integral over k is not found to 1e-11") from error
+    return 2 * half
