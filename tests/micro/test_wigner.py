@@ -21,7 +21,7 @@ def packet(n, place, k, spread):
 
 
 def test_wigner_is_the_stated_sum():
-    """Against definition (18), pair by pair, for 20 test functions of place and wave number: not all are small."""
+    """Against definition (18), pair by pair, for 20 test functions of place and wave number."""
     n, psi = 9, fields(9)
     psi[:, [0, 1, 7, 8]] = 0  # so that no pair reaches round the ring
     k = np.arange(n) / n
