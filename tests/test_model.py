@@ -135,6 +135,14 @@ def test_bad_coefficients_are_refused(kind, name):
         kind(**{name: np.ones((2, 2))})
     with pytest.raises(ValueError, match=rf"{owner} has shape \(0,\); allowed"):
         kind(**{name: []})
+    other = "m" if name != "m" else "chi"
+    with pytest.raises(
+        ValueError, match=r"has \d entries and .* has \d entries; allowed: a number, or vectors"
+    ):
+        kind(**{name: [1.0, 2.0], other: [1.0, 2.0, 3.0]})
+    for method in ("potential", "slope", "curvature"):
+        with pytest.raises(ValueError, match=r"r has shape \(3,\); allowed: a number or \(\.\.\., 2\)"):
+            getattr(kind(**{name: [1.0, 2.0]}), method)(np.ones(3))
 
 
 # the chain
@@ -426,3 +434,45 @@ def test_nothing_can_be_changed_afterwards():
         for field in dataclasses.fields(thing):
             with pytest.raises(dataclasses.FrozenInstanceError):
                 setattr(thing, field.name, 1)
+
+
+NAN, HUGE = np.full(N, np.nan), np.full(N, 1e200)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda c: energy(c, NAN, np.ones(N)), "q has entries that are not finite"),
+        (lambda c: energy(c, np.ones(N), NAN), "p has entries that are not finite"),
+        (lambda c: site_energy(c, NAN, np.ones(N)), "q has entries that are not finite"),
+        (lambda c: site_energy(c, np.ones((2, N)), np.ones(N)), r"p has shape .* and q .*; allowed: equal"),
+        (lambda c: energy(c, np.ones((2, N)), np.ones(N)), r"p has shape .* and q .*; allowed: equal shapes"),
+        (lambda c: kinetic_energy(NAN), "p has entries that are not finite"),
+        (lambda c: kinetic_energy(1.0), r"p = .*; allowed: \(\.\.\., n\)"),
+        (lambda c: c.force(NAN), "q has entries that are not finite"),
+        (lambda c: c.stretches(NAN), "q has entries that are not finite"),
+        (lambda c: c.slots(np.full(c.n_bonds, np.nan)), "values has entries that are not finite"),
+        (lambda c: c.slots(np.ones(c.n_bonds + 1)), r"values has shape .*; allowed"),
+        (lambda c: c.bond.potential(np.nan), "r has entries that are not finite"),
+        (lambda c: c.bond.slope("1"), "r = '1'; allowed: an array of real numbers"),
+        (lambda c: c.bond.curvature(1j), "r = 1j; allowed: an array of real numbers"),
+        (
+            lambda c: energy(c, HUGE, 0 * HUGE),
+            r"q = .*: energy is beyond the floats; allowed: smaller numbers",
+        ),
+        (lambda c: site_energy(c, 0 * HUGE, HUGE), r"p = .*: site_energy is beyond the floats"),
+        (lambda c: kinetic_energy(HUGE), r"p = .*: kinetic_energy is beyond the floats"),
+        (lambda c: c.force(HUGE * [1, -1, 1, -1, 1]), r"chain = .*, q = .*: force is beyond the floats"),
+        (lambda c: c.stretches(1.7e308 * np.array([1, -1, 1, -1, 1])), "stretches is beyond the floats"),
+        (lambda c: c.bond.potential(1e100), r"bond = .*, r = 1e\+100: potential is beyond the floats"),
+        (lambda c: c.bond.slope(1e200), "slope is beyond the floats"),
+        (lambda c: c.bond.curvature(1e200), "curvature is beyond the floats"),
+        (lambda c: Chain(4, Bond(chi=1e308)).stiffness_matrix(), "stiffness_matrix is beyond the floats"),
+        (lambda c: Chain(10**9).stiffness_matrix(), r"chain = .* needs 1.0e\+18 steps; allowed"),
+        (lambda c: energy(None, HUGE, HUGE), "chain = None; allowed: a Chain"),
+    ],
+)
+def test_nothing_that_is_not_finite_comes_out(call, message):
+    """Neither from what is not finite nor from what is too large; and no warning."""
+    with pytest.raises(ValueError, match=message):
+        call(Chain(N, Bond(1.0, 0.1, 0.1), Pin(chi=1.0)))
