@@ -19,6 +19,7 @@ import itertools
 import json
 import os
 import pickle
+import symtable
 import sys
 import sysconfig
 import zipfile
@@ -273,6 +274,13 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
             yield from _codes(const)
 
 
+def _globals_read(table: symtable.SymbolTable) -> set[str]:
+    """The globals that the functions and classes in a scope read."""
+    inner = table.get_children()
+    own = {symbol.get_name() for child in inner for symbol in child.get_symbols() if symbol.is_global()}
+    return own.union(*map(_globals_read, inner))
+
+
 def _imports(tree: ast.Module, module: ModuleType) -> set[str]:
     """All modules that import statements may mean, wherever they stand, with the packages around them."""
     package = module.__name__ if hasattr(module, "__path__") else module.__name__.rpartition(".")[0]
@@ -299,11 +307,12 @@ class _Project:
 
     def __init__(self, home: ModuleType) -> None:
         self.modules, self.files = [home], {}
-        self.words: set[str] = set()  # all names that functions and classes read
+        self.reads: dict[str, set[str]] = {}  # the globals that the functions and classes of a module read
+        self.attributes: set[str] = set()  # and the names that any of them takes from another module
         self.codes: dict[str, set[CodeType]] = {}
         for module in self.modules:  # grows by what they import
             for name in sorted(self._scan(module)):
-                with contextlib.suppress(ImportError):  # perhaps the task does without
+                with contextlib.suppress(Exception, SystemExit):  # perhaps the task does without
                     if not _is_library(name.partition(".")[0]):
                         found = import_module(name)
                         self.modules += [] if found in self.modules else [found]
@@ -320,24 +329,30 @@ class _Project:
         tree = ast.parse(content)
         self.codes[module.__name__] = set(_codes(compile(content, path, "exec", dont_inherit=True)))
         inside = {node for body in ast.walk(tree) if isinstance(body, BODIES) for node in ast.walk(body)}
-        reads = {_text(node, "id") or _text(node, "attr") for node in inside}
-        reads |= {node.name for node in ast.walk(tree) if isinstance(node, ast.alias)}  # and its other name
-        if unseen := UNSEEN & reads:
+        taken = {_text(node, "attr") for node in inside}
+        taken |= {node.name for node in ast.walk(tree) if isinstance(node, ast.alias)}
+        reads = _globals_read(symtable.symtable(content, str(path), "exec"))
+        if unseen := UNSEEN & (reads | taken):
             raise ValueError(
                 f"task may use {min(unseen)}, in {path}; allowed with a store: code that import statements "
                 "lead to"
             )
-        self.words |= reads
+        self.reads[module.__name__] = reads
+        self.attributes |= taken
         return _imports(tree, module)
 
     def values(self) -> dict[str, str]:
         """Digests of what the modules hold under the names that are read."""
-        return {
-            f"{module.__name__}.{name}": self.value(f"{module.__name__}.{name}", vars(module)[name])
-            for module in self.modules
-            for name in sorted(self.words & vars(module).keys())
-            if not name.startswith("__")
-        }
+        held = {}
+        for module in self.modules:
+            names = set(self.reads.get(module.__name__, ()))
+            if module.__name__ != "__main__":
+                names |= self.attributes
+            for name in sorted(names & vars(module).keys()):
+                if not name.endswith("__"):  # what Python adds to a module
+                    title = f"{module.__name__}.{name}"
+                    held[title] = self.value(title, vars(module)[name])
+        return held
 
     def value(self, title: str, value: Any) -> str:
         """The digest of a value."""
@@ -381,8 +396,13 @@ class _Writer(pickle.Pickler):
             if bare is thing and "<" in bare.__qualname__:
                 return NotImplemented  # pickle refuses it
             return repr, (bare.__module__, bare.__qualname__, bare.__defaults__, bare.__kwdefaults__)
-        if isinstance(thing, type) and thing.__module__ in self.codes and thing not in self.classes:
+        if isinstance(thing, type) and not self._is_of_library(thing) and thing not in self.classes:
             self.classes.add(thing)
+            for value in vars(thing).values():
+                for name in ("__call__", "__func__", "fget", "fset", "func"):
+                    method = value if name == "__call__" else getattr(value, name, None)
+                    if isinstance(method, FunctionType) and method.__module__ == thing.__module__:
+                        self._as_in_its_file(method)
             held = [
                 pair for pair in sorted(vars(thing).items()) if pair[0][:2] != "__" and pair[0] != "_abc_impl"
             ]
@@ -392,7 +412,15 @@ class _Writer(pickle.Pickler):
             return repr, (thing.__module__, thing.__qualname__, thing.__bases__, data)
         return NotImplemented
 
+    def _is_of_library(self, thing: Any) -> bool:
+        """Whether code is a library's; a ValueError if it is neither that nor the project's."""
+        library = _is_library(thing.__module__.partition(".")[0])
+        if not library and thing.__module__ not in self.codes:
+            raise ValueError(f"the file of the task does not import {thing.__module__}")
+        return library
+
     def _as_in_its_file(self, function: FunctionType) -> None:
-        known = self.codes.get(function.__module__)
-        if known is not None and function.__code__ not in known:
+        if self._is_of_library(function) or function.__code__.co_filename.startswith("<"):  # of a dataclass
+            return
+        if function.__code__ not in self.codes[function.__module__]:
             raise ValueError(f"{function.__qualname__} is not what its file says now; start Python again")

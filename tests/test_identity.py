@@ -82,6 +82,7 @@ def draw(rng):
     return LEVEL * rng.normal()
 """,
     "package/below.py": "LEVEL = 2.0\n",
+    "apart.py": "class Apart: level = 1\ndef factor(): return 1.0\n",
     "locked.py": """
 import threading
 LOCK = threading.Lock()
@@ -185,10 +186,18 @@ def test_a_file_edited_between_two_processes(project, tmp_path, name, old, new):
     refuses(project.get(), tmp_path / "store", kind="files", part=module)
 
 
-def test_a_file_edited_since_it_was_imported(project, tmp_path):
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("return rng.normal()", "return 2 * rng.normal()", r"project\.law = .*law is not what its file says"),
+        ("return -1", "return 1", r"Law.*Law\.sign is not what its file says now; start Python"),
+        ("self.strength = strength", "self.strength = 2", r"Law.*__init__ is not what its file says"),
+    ],
+)
+def test_a_file_edited_since_it_was_imported(project, tmp_path, old, new, words):
     task = project.get()
-    project.edit("helpers.py", "return rng.normal()", "return 2 * rng.normal()")
-    with pytest.raises(ValueError, match=r"project\.law = .*law is not what its file says now; start Python"):
+    project.edit("helpers.py", old, new)
+    with pytest.raises(ValueError, match=words):
         ensemble(task, 2, seed=11, store=tmp_path / "store")
     assert not (tmp_path / "store").exists()
 
@@ -286,6 +295,16 @@ def test_what_is_no_function_of_a_file_is_refused(tmp_path, task):
     assert not (tmp_path / "store").exists()
 
 
+@pytest.mark.parametrize("name", ["factor", "Apart"])
+def test_arguments_from_files_that_the_task_does_not_import_are_refused(project, tmp_path, name):
+    """Their files would count, but nothing leads to all that they import."""
+    task = functools.partial(
+        project.get("project.scaled"), 1.0, getattr(importlib.import_module("apart"), name)
+    )
+    with pytest.raises(ValueError, match="the file of the task does not import apart"):
+        ensemble(task, 2, seed=11, store=tmp_path / "store")
+
+
 @pytest.mark.parametrize("argument", [lambda: 1, threading.Lock()])
 def test_arguments_that_cannot_be_identified_are_refused(project, tmp_path, argument):
     task = functools.partial(project.get("late.factor"), argument)
@@ -326,7 +345,9 @@ def test_a_script_may_be_run_again(tmp_path):
     script.write_text(
         "import lattice, sys\n"
         "from concurrent.futures import ThreadPoolExecutor\n"
-        "def f(rng): print('run'); return 1.0\n"
+        "import numpy as np\n"
+        "def f(rng): print('run'); return rng.random()\n"
+        "rng = np.random.default_rng()\n"  # no function reads this one
         "with ThreadPoolExecutor(1) as pool:\n"
         "    lattice.ensemble(f, 2, seed=1, map=pool.map, store=sys.argv[1])\n"
     )
