@@ -381,7 +381,7 @@ def test_generators_are_those_of_the_sources():
 def test_second_moments_of_the_ensemble(kind, n, boundary):
     """10,000 replicas from one state at a step of 0.25 against the averaged scheme, which has no bias here.
 
-    At most 78 products, false alarm 78 × 7e-9 (5.8 standard errors); detects 50 % of the rate, which is off by 15 or more.
+    At most 78 products, false alarm 78 × 7e-9 (5.8 standard errors); detects 50 % of the rate (by 15 errors).
     """
     rate, h, steps, replicas = 0.5, 0.25, 5, 10000
     chain = Chain(n, boundary=boundary)
