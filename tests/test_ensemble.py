@@ -51,7 +51,7 @@ def test_replica_i_draws_from_child_i_of_the_seed():
 def test_a_spawned_seed_sequence_is_a_seed_and_stays_as_it_was():
     seed = np.random.SeedSequence([3, 1], pool_size=8).spawn(2)[1]
     expected = [np.random.default_rng(child).random() for child in np.random.SeedSequence(
-        [3, 1], spawn_key=(1,), pool_size=8).spawn(3)]  # fmt: skip
+        seed.entropy, spawn_key=(1,), pool_size=8).spawn(3)]  # fmt: skip
     for _ in range(2):
         assert same_bits(ensemble(lambda rng: rng.random(), 3, seed=seed), np.array(expected))
     assert seed.n_children_spawned == 0

@@ -156,7 +156,8 @@ def test_a_project_is_the_same_in_every_process(project, tmp_path):
     ensemble(project.get(), 2, seed=11, store=tmp_path / "store")
     accepts(project.get(), tmp_path / "store")
     code = "import sys, project, lattice; lattice.ensemble(project.task, 2, seed=11, store=sys.argv[1])"
-    path = os.pathsep.join([ROOT, str(project.folder)])
+    inherited = os.environ.get("PYTHONPATH", "")  # the offset of seeds comes this way
+    path = os.pathsep.join([ROOT, str(project.folder), *filter(None, [inherited])])
     environment = os.environ | {"PYTHONPATH": path, "PYTHONHASHSEED": "77"}
     before = sorted((tmp_path / "store").iterdir())
     subprocess.run([sys.executable, "-B", "-c", code, tmp_path / "store"], env=environment, check=True)
