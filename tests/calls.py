@@ -308,7 +308,7 @@ CHAINS = [
     Chain(5),
     Chain(10**6),
 ]
-RATES = (0.0, 5e-324, 1e-300, 1e8, 1e300)
+RATES = (0.0, 5e-324, 1e-300, 1e16, 1e300)
 NOISES = [
     kind(rate) for kind in (VelocityFlip, StretchFlip, VelocityExchange, ThreeSiteRotation) for rate in RATES
 ]

@@ -428,6 +428,10 @@ def test_intervals_are_cut_into_equal_steps_no_longer_than_dt():
     assert_allclose(run.q[:, 0], [q for q, _ in expected], rtol=1e-12)
     other = naive.evolve(chain, start.q[0], start.p[0], [(3, 0.1), (11, 1 / 11)], verlet.kicks, verlet.drifts)
     assert np.abs(run.q[1, 0] - other[1][0]).max() > 1e-6
+    # no step is longer than dt by more than rounding
+    run = evolve(chain, start, [1.0005], dt=0.1)
+    expected = naive.evolve(chain, start.q[0], start.p[0], [(11, 1.0005 / 11)], verlet.kicks, verlet.drifts)
+    assert_allclose(run.q[0, 0], expected[0][0], rtol=1e-12)
 
 
 def test_result():

@@ -12,7 +12,7 @@ from lattice._kernels.noise import ANGLES
 from lattice._kernels.pairs import store, turn_pairs
 from lattice._kernels.random import fill_normal, streams
 from lattice.kinetic import phonons
-from lattice.micro import lattice
+from lattice.micro import lattice, wavefield
 from lattice.stats import mean
 from tests import naive
 
@@ -172,6 +172,24 @@ def test_the_longest_step(shape):
     lattice.evolve(crystal, q, p, [0.25], rate=0.5, dt=0.25, rng=1)
     with pytest.raises(ValueError, match=r"dt = 0.26 at rate = 0.5; allowed: at most 0.25, where"):
         lattice.evolve(crystal, q, p, [0.25], rate=0.5, dt=0.26, rng=1)
+
+
+@pytest.mark.parametrize("crystal", [SHEET, BLOCK])
+def test_three_steps_by_hand(crystal):
+    """Flights by `propagate`, turns by the kernel, the order of the pairs to and fro, over two outputs."""
+    d, omega, rate, h = len(crystal.shape), crystal.frequencies, 0.8, 0.1
+    q, p = lattice.thermal(crystal, 1.0, 1, 1)
+    run_q, run_p = lattice.evolve(crystal, q, p, [2 * h, 3 * h], rate=rate, dt=h, rng=4)
+    random, kept, expected = stream(4), store(d, crystal.pairs[0].size), []
+    for step, forward in enumerate((True, False, True)):
+        q, p = wavefield.propagate(omega, q, p, h / 2)
+        flat = np.ascontiguousarray(p).reshape(d, -1)
+        turn_pairs(flat, *crystal.pairs, math.sqrt(8 * rate * h / (d - 1)), forward, random, kept)
+        q, p = wavefield.propagate(omega, q, flat.reshape(p.shape), h / 2)
+        if step > 0:
+            expected.append((q, p))
+    np.testing.assert_allclose(run_q, [q for q, _ in expected], atol=1e-12)
+    np.testing.assert_allclose(run_p, [p for _, p in expected], atol=1e-12)
 
 
 def test_equal_times_are_equal_states():
