@@ -176,7 +176,7 @@ def test_the_longest_step(shape):
 
 @pytest.mark.parametrize("crystal", [SHEET, BLOCK])
 def test_three_steps_by_hand(crystal):
-    """Flights by `propagate`, turns by the kernel, the order of the pairs forwards and backwards, over two outputs."""
+    """Flights by `propagate`, turns by the kernel, pairs forwards and then backwards, over two outputs."""
     d, omega, rate, h = len(crystal.shape), crystal.frequencies, 0.8, 0.1
     q, p = lattice.thermal(crystal, 1.0, 1, 1)
     run_q, run_p = lattice.evolve(crystal, q, p, [2 * h, 3 * h], rate=rate, dt=h, rng=4)
