@@ -17,7 +17,7 @@ from .. import _check
 __all__ = ["kernel", "spread"]
 
 STEP = 0.28  # between nodes, in units of (a - 1)/a: what the trapezoidal rule leaves is 1e-14
-LOWEST = 45.0  # the nodes begin where exp(-g) is at most exp(-45),
+LOWEST = 30.0  # the nodes begin where exp(-g) is at most exp(-30), and at the next one exp(-40),
 HIGHEST = 37.0  # and end where the rest is less than exp(-37) of the whole
 NEAR, FAR = 1e-20, 1e16  # constant below, a pure power law beyond, to all digits
 BLOCK = 2**13  # nodes at a time: what fits into the cache

@@ -370,6 +370,8 @@ def test_a_good_temperature_is_not_refused(n, replicas, options):
     assert not 2 * low - 1 < found < 2 * high - 1
     spacing = options.get("spacing", 0.5)
     assert result_of(run, 2.0, window=(4 * spacing, 16 * spacing)).temperature == 2.0
+    with pytest.raises(ValueError, match=r"temperature = 4.0, at which"):
+        green_kubo(run, 4.0, window=(4 * spacing, 16 * spacing))
 
 
 # arguments
