@@ -399,7 +399,7 @@ def jackknife(
     size = len(data)
     blocks = _check.integer("blocks", size if blocks is None else blocks, least=2)
     if size % blocks:
-        raise ValueError(f"blocks = {blocks}; allowed: a divisor of {size}, at least 2")
+        raise ValueError(f"blocks = {blocks}; allowed: a divisor of the {size} samples, at least 2")
     _check.work("blocks", blocks, float(blocks) * data.size, MOST_NUMBERS)
     length = size // blocks
     found = [statistic(data)]
