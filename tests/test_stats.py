@@ -233,7 +233,8 @@ def test_jackknife_in_blocks():
     assert_allclose(found.stderr, exact.stderr)
     for blocks in (1, 5, 13, 24, 0, -2, 2.0, 2.5, True):
         with pytest.raises(
-            ValueError, match=rf"blocks = {blocks}; allowed: (a divisor of the 12 samples, a|an integer a)t least 2"
+            ValueError,
+            match=rf"blocks = {blocks}; allowed: (a divisor of the 12 samples, a|an integer a)t least 2",
         ):
             jackknife(np.mean, samples, blocks=blocks, axis=1)
     with pytest.raises(ValueError, match=r"blocks = 400000 needs .* steps; allowed: at most 1e"):
