@@ -95,7 +95,10 @@ def _check_run(run: Trajectory, first: Trajectory) -> None:
     steps = np.diff(run.times)
     if run.times.shape != first.times.shape or not np.allclose(run.times, first.times, rtol=1e-9, atol=0):
         raise ValueError("runs holds different times; allowed: the same in all")
-    if len(steps) == 0 or not np.allclose(steps, steps[0], rtol=1e-6, atol=0):
+    apart = (
+        len(steps) > 0 and (run.times[-1] - run.times[0]) / len(steps) > 0
+    )  # not by less than floats can be
+    if not apart or not np.allclose(steps, steps[0], rtol=1e-6, atol=0):
         raise ValueError(f"times = {_check.shown(run.times)}; allowed: equidistant, at least 2")
 
 
@@ -148,7 +151,12 @@ def _samples(
         raise ValueError(f"runs holds {replicas} replicas; allowed: at least 2")
     # what a microcanonical start may differ, and twice what Verlet's step does to waves of mean ω² = ⟨F²⟩/T
     force = first.chain.force(first.q[0])
-    slack = temperature / (first.chain.n - 1) + first.dt**2 * np.mean(force**2) / 4
+    with np.errstate(over="ignore"):
+        slack = temperature / (first.chain.n - 1) + first.dt**2 * np.mean(force**2) / 4
+    if not np.isfinite(slack):
+        raise ValueError(
+            "runs holds forces whose squares are beyond the floats; allowed: smaller displacements"
+        )
     _check_temperature(temperature, heat / squares, squares, slack)
     return np.concatenate(parts, axis=1).T, spacing, begin
 
