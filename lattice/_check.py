@@ -42,6 +42,13 @@ def shown(value: object) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
+def _record(value: object) -> str:
+    """A record for a message: with its values, or the names of its fields alone if these are too long."""
+    if len(repr(value)) <= LONGEST:
+        return shown(value)
+    return f"{type(value).__name__}({', '.join(f.name for f in dataclasses.fields(value) if f.repr)})"
+
+
 def _refuse(name: str, value: object, allowed: str) -> ValueError:
     return ValueError(f"{name} = {shown(value)}; allowed: {allowed}")
 
@@ -194,9 +201,12 @@ def finite(function: Callable) -> Callable:
 
     def beyond(args: tuple, kwargs: dict) -> ValueError:
         given = inspect.signature(function).bind(*args, **kwargs).arguments
-        if "self" in given:
-            given = {type(given["self"]).__name__.lower() if k == "self" else k: v for k, v in given.items()}
-        words = ", ".join(f"{name} = {shown(value)}" for name, value in given.items())
+        words = ", ".join(
+            f"{type(value).__name__.lower()} = {_record(value)}"
+            if name == "self"
+            else f"{name} = {shown(value)}"
+            for name, value in given.items()
+        )
         return ValueError(f"{words}: {function.__name__} is beyond the floats; allowed: smaller numbers")
 
     @functools.wraps(function)

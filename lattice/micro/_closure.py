@@ -108,7 +108,7 @@ def groups(chain: Chain, noise: Noise | None) -> Groups | None:
     Raises
     ------
     ValueError
-        If `noise` is something else, or the chain is too short for it.
+        If `noise` is something else or its rate a last bit of the floats, or the chain is too short for it.
     """
     if noise is None:
         return None
@@ -129,7 +129,10 @@ def groups(chain: Chain, noise: Noise | None) -> Groups | None:
         index = (np.arange(n if chain.periodic else n - size + 1)[:, None] + np.arange(size)) % n
     if noise.rate == 0:
         return None
-    return Groups(n, index, mean, kick, weight, noise.rate / parts, isinstance(noise, StretchFlip))
+    strength = noise.rate / parts
+    if strength == 0:
+        raise ValueError(f"noise = {shown(noise)}; allowed: a rate of 0, or one that floats can divide")
+    return Groups(n, index, mean, kick, weight, strength, isinstance(noise, StretchFlip))
 
 
 def closed_groups(chain: Chain, noise: Noise | None) -> Groups | None:

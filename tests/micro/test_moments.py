@@ -555,9 +555,13 @@ def test_moments_refuse_what_they_cannot_describe():
     baths, hot = [Langevin(0, 1.0, 1e10)], 1e300 * np.diag([1.0, 2.0, 3.0])
     huge = Moments(Chain(3), rest, rest, one, hot, hot, baths, VelocityExchange(1e10))
     for name in ("noise_currents", "bath_powers"):
-        with pytest.raises(ValueError, match=f"{name} is beyond the floats"):
+        with pytest.raises(
+            ValueError, match=rf"Moments\(chain, mean_q, mean_p, qq, qp, pp, .*{name} is beyond the floats"
+        ):
             getattr(huge, name)
     assert np.isfinite(huge.energy_currents).all()
+    with pytest.raises(ValueError, match=r"noise = ThreeSiteRotation\(rate=5e-324\)"):
+        conductivity(Chain(4, boundary="periodic"), ThreeSiteRotation(5e-324))
 
 
 @pytest.mark.parametrize("huge", [1e-320, 1e-300, 1e300, 1.7e308])
