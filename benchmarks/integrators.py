@@ -12,8 +12,8 @@ import numpy as np
 from pyhamsys import Parameters, solve_ivp_symp
 from scipy.integrate import solve_ivp
 
+from lattice import Bond, Chain, State, energy
 from lattice.micro.evolve import evolve
-from lattice.model import Bond, Chain, State, energy
 
 from .measure import Comparison, interleaved
 

@@ -9,8 +9,8 @@ from functools import partial
 import numba
 import numpy as np
 
+from lattice import Chain, State, ThreeSiteRotation, VelocityExchange, VelocityFlip
 from lattice.micro.evolve import evolve
-from lattice.model import Chain, State, ThreeSiteRotation, VelocityExchange, VelocityFlip
 
 from .measure import Comparison, interleaved
 

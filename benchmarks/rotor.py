@@ -10,8 +10,8 @@ from functools import partial
 import numba
 import numpy as np
 
+from lattice import Bond, Chain, State
 from lattice.micro.evolve import evolve
-from lattice.model import Bond, Chain, State
 
 from .measure import Comparison, compile_c, interleaved, pointer
 

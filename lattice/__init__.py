@@ -4,21 +4,24 @@ The ground floor is public here; the storeys are `lattice.micro` (what particles
 do) and `lattice.kinetic` (what distributions do), which never import each other.
 """
 
+from . import chain as _chain
 from . import ensemble as _ensemble
 from . import fits as _fits
-from . import model as _model
+from . import noise as _noise
 from . import stats as _stats
 from . import thermo as _thermo
 from . import waves as _waves
+from .chain import *
 from .ensemble import *
 from .fits import *
-from .model import *
+from .noise import *
 from .stats import *
 from .thermo import *
 from .waves import *
 
 __all__ = [
-    *_model.__all__,
+    *_chain.__all__,
+    *_noise.__all__,
     *_waves.__all__,
     *_thermo.__all__,
     *_stats.__all__,

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._check import finite, generator, instance, integer, number, work
-from .model import Chain, State
+from .chain import Chain, State
 from .waves import dispersion, normal_modes, wave_numbers
 
 __all__ = ["heat_capacity", "log_partition", "mean_energy", "thermal"]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._check import field, finite, instance, integer, reals, shown, work
-from .model import MOST_SITES, Chain, phase_space
+from .chain import MOST_SITES, Chain, phase_space
 
 __all__ = [
     "NormalModes",

@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lattice import _store
+from lattice import Bond, Chain, _store
 from lattice.ensemble import StoreError, ensemble
-from lattice.model import Bond, Chain
 
 ROOT = str(Path(_store.__file__).parents[1])
 

@@ -12,8 +12,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.stats import chi2
 
-from lattice import thermo
-from lattice.model import Bond, Chain, Pin, energy
+from lattice import Bond, Chain, Pin, energy, thermo
 from lattice.thermo import heat_capacity, log_partition, mean_energy, thermal
 
 VARIED = np.array([0.7, 1.3, 2.1, 0.4, 1.8, 1.0])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lattice.model import Bond, Chain, Pin, energy
+from lattice import Bond, Chain, Pin, energy
 from lattice.waves import (
     dispersion,
     fourier,

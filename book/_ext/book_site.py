@@ -116,7 +116,7 @@ def mend(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree
 def find_public_name(
     app: Sphinx, env: BuildEnvironment, node: pending_xref, text: nodes.Node
 ) -> nodes.Node | None:
-    """Lead ``lattice.site_energy`` to where it is documented, ``lattice.model.site_energy``."""
+    """Lead ``lattice.site_energy`` to where it is documented, ``lattice.chain.site_energy``."""
     owner, _, name = node["reftarget"].rpartition(".")
     if node.get("refdomain") != "py" or owner.split(".")[0] != "lattice" or not find_spec(owner):
         return None

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._check import instance, one_of, reals
-from ..model import Chain, Langevin
+from ..chain import Chain
+from ..noise import Langevin
 from ..waves import dispersion, group_velocity
 from .phonons import _medium, _scale, _zone
 

@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _check
 from .._check import instance, number, reals, shown, work
-from ..model import Chain, VelocityExchange, VelocityFlip
+from ..chain import Chain
+from ..noise import VelocityExchange, VelocityFlip
 from ..waves import group_velocity, wave_numbers
 from .phonons import (
     LARGEST,

@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._check import generator, integer, reals, shown, work
 from .._kernels import flights as _flights
-from ..model import Chain, ThreeSiteRotation, VelocityExchange, VelocityFlip
+from ..chain import Chain
+from ..noise import ThreeSiteRotation, VelocityExchange, VelocityFlip
 from ..waves import group_velocity
 from .boltzmann import _ascending
 from .phonons import MOST, Noise, _medium, _sine_squared, _strength

@@ -27,7 +27,8 @@ import scipy.special
 from numpy.typing import ArrayLike, NDArray
 
 from .._check import instance, integer, number, reals, shown, work
-from ..model import Chain, ThreeSiteRotation, VelocityExchange, VelocityFlip
+from ..chain import Chain
+from ..noise import ThreeSiteRotation, VelocityExchange, VelocityFlip
 from ..waves import wave_numbers
 
 __all__ = [

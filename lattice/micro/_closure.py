@@ -21,7 +21,8 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from .._check import instance, shown
-from ..model import Chain, Noise, StretchFlip, ThreeSiteRotation, VelocityExchange, VelocityFlip
+from ..chain import Chain
+from ..noise import Noise, StretchFlip, ThreeSiteRotation, VelocityExchange, VelocityFlip
 
 __all__ = [
     "Blocks",

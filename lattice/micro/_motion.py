@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse
 
-from ..model import Chain
+from ..chain import Chain
 from ._closure import Groups, bond_sites
 from ._linear import Entries, Floats, Indices, Linear
 

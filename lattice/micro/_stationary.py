@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse
 
-from ..model import Chain, Langevin
+from ..chain import Chain
+from ..noise import Langevin
 from ..waves import NormalModes
 from ._closure import Groups, energy_current, noise_current
 from ._linear import ENOUGH, Entries, Floats, Indices, Linear, Unsolved, two_product, two_sum

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._check import finite, reals
-from ..model import Chain, Langevin, _bath_sites, listed, phase_space
+from ..chain import Chain, phase_space
+from ..noise import Langevin, _bath_sites, listed
 
 __all__ = ["bath_power", "energy_current"]
 

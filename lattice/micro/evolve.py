@@ -15,17 +15,15 @@ from .._check import finite, generator, instance, integer, number, one_of, shown
 from .._kernels import chain as kernel
 from .._kernels import noise as noise_kernel
 from .._kernels.random import LANES, streams
-from ..model import (
-    Chain,
+from ..chain import Chain, State, energy
+from ..noise import (
     Langevin,
     Noise,
-    State,
     StretchFlip,
     ThreeSiteRotation,
     VelocityExchange,
     VelocityFlip,
     bath_sites,
-    energy,
     listed,
 )
 

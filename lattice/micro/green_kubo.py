@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from scipy.special import gammainccinv, gammaincinv, stdtrit
 
 from .. import _check
-from ..model import Chain, ThreeSiteRotation, VelocityExchange
+from ..chain import Chain
+from ..noise import ThreeSiteRotation, VelocityExchange
 from ..stats import Estimate, Untrusted, mean
 from .currents import energy_current
 from .evolve import Trajectory

@@ -1,6 +1,6 @@
 r"""Exact means and second moments of harmonic chains: no sampling, no time step.
 
-A harmonic chain with Langevin baths and one of the noises of :mod:`lattice.model` has linear forces,
+A harmonic chain with Langevin baths and one of the noises of :mod:`lattice.noise` has linear forces,
 and the noise maps quadratic functions to quadratic ones: means and covariances obey closed linear
 equations.  Without noise the state is Gaussian; with noise it is not, but its second moments are exact.
 """
@@ -18,7 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._check import finite, instance, reals, shown, work
 from .._check import times as checked_times
-from ..model import Bond, Chain, Langevin, Noise, Pin, StretchFlip, bath_sites
+from ..chain import Bond, Chain, Pin
+from ..noise import Langevin, Noise, StretchFlip, bath_sites
 from ..waves import dispersion, group_velocity, normal_modes, wave_numbers
 from ._closure import Blocks, closed_groups, energy_current, groups, noise_current, pace, process_of, series
 from ._linear import Unsolved

@@ -119,7 +119,7 @@ def test_cells_use_public_names(chapter):
     [
         "from lattice._kernels import chain",
         "import lattice._kernels.chain as fast",
-        "from lattice.model import _coefficient",
+        "from lattice import _coefficient",
         "import lattice as lk\nlk.no_such_name()",
         "from lattice import stats\nstats.np",
     ],

@@ -6,8 +6,8 @@ The stationary covariances know nothing of equilibrium fluctuations, of phonons 
 import numpy as np
 import pytest
 
+from lattice import Bond, Chain, Langevin, Pin, ThreeSiteRotation, VelocityExchange, VelocityFlip
 from lattice.micro import moments
-from lattice.model import Bond, Chain, Langevin, Pin, ThreeSiteRotation, VelocityExchange, VelocityFlip
 
 LENGTHS = (12, 16, 24, 32, 48, 64, 96)
 PIN = 4.0

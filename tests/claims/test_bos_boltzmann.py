@@ -12,9 +12,9 @@ import scipy.optimize
 import scipy.sparse.linalg
 import sympy
 
+from lattice import Bond, Chain, Pin, ThreeSiteRotation
 from lattice.kinetic import boltzmann, phonons
 from lattice.micro import moments
-from lattice.model import Bond, Chain, Pin, ThreeSiteRotation
 
 SITES = 14
 MIDDLE = 6

@@ -9,9 +9,9 @@ import scipy.integrate
 import scipy.linalg
 import scipy.special
 
+from lattice import Bond, Chain, Pin, ThreeSiteRotation, VelocityExchange, VelocityFlip
 from lattice.kinetic import phonons
 from lattice.micro import moments
-from lattice.model import Bond, Chain, Pin, ThreeSiteRotation, VelocityExchange, VelocityFlip
 
 KINETIC_TIMES = np.array([1.0, 10.0, 100.0])
 

@@ -12,9 +12,9 @@ import numpy as np
 import scipy.integrate
 import scipy.linalg
 
+from lattice import Bond, Chain, Pin, ThreeSiteRotation, VelocityExchange
 from lattice.kinetic import boltzmann, flights, phonons
 from lattice.micro import moments
-from lattice.model import Bond, Chain, Pin, ThreeSiteRotation, VelocityExchange
 
 SEED = 25
 ROTATION, EXCHANGE = ThreeSiteRotation(1.0), VelocityExchange(1.0)

@@ -7,7 +7,7 @@ them, independent of `lattice`; what follows from them is found by linear algebr
 import numpy as np
 from scipy.integrate import solve_ivp
 
-from lattice.model import Bond, Chain, Pin, energy, site_energy
+from lattice import Bond, Chain, Pin, energy, site_energy
 from lattice.waves import dispersion, wave_field
 
 N = 16

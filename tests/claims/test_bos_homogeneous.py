@@ -8,9 +8,9 @@ generator is a dense matrix, built from the vector fields (11) and nothing else.
 import numpy as np
 import scipy.linalg
 
+from lattice import Bond, Chain, Pin, ThreeSiteRotation
 from lattice.kinetic import boltzmann
 from lattice.micro import moments
-from lattice.model import Bond, Chain, Pin, ThreeSiteRotation
 
 GAMMA, EPSILON, PIN = 0.7, 0.4, 1.3  # of the small ring
 N = 8  # its sites

@@ -7,9 +7,9 @@ The vector fields are written out here as their eq. (11) prints them, independen
 import numpy as np
 from scipy.linalg import expm
 
+from lattice import Bond, Chain, Pin, ThreeSiteRotation, energy
 from lattice.kinetic import phonons
 from lattice.micro import moments
-from lattice.model import Bond, Chain, Pin, ThreeSiteRotation, energy
 from lattice.thermo import thermal
 from lattice.waves import dispersion, wave_field
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from lattice import Bond, Chain, Langevin, Pin
 from lattice.kinetic import ballistic
-from lattice.model import Bond, Chain, Langevin, Pin
 
 
 @pytest.mark.parametrize("end", ["fixed", "free"])

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scipy.linalg
 
+from lattice import Bond, Chain, Pin, ThreeSiteRotation, VelocityExchange, VelocityFlip
 from lattice.kinetic import boltzmann, phonons
-from lattice.model import Bond, Chain, Pin, ThreeSiteRotation, VelocityExchange, VelocityFlip
 from lattice.waves import group_velocity, wave_numbers
 
 NOISES = (VelocityFlip(0.7), VelocityExchange(0.7), ThreeSiteRotation(0.7))

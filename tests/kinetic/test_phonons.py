@@ -9,8 +9,8 @@ import scipy.integrate
 import scipy.optimize
 import scipy.special
 
+from lattice import Bond, Chain, Pin, ThreeSiteRotation, VelocityExchange, VelocityFlip
 from lattice.kinetic import phonons
-from lattice.model import Bond, Chain, Pin, ThreeSiteRotation, VelocityExchange, VelocityFlip
 from lattice.waves import group_velocity
 
 NOISES = (VelocityFlip(0.7), VelocityExchange(0.7), ThreeSiteRotation(0.7))

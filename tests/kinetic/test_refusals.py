@@ -6,8 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from lattice.kinetic import ballistic, boltzmann, flights, phonons
-from lattice.model import (
+from lattice import (
     Bond,
     Chain,
     Langevin,
@@ -17,6 +16,7 @@ from lattice.model import (
     VelocityExchange,
     VelocityFlip,
 )
+from lattice.kinetic import ballistic, boltzmann, flights, phonons
 
 EXCHANGE, ROTATION = VelocityExchange(0.7), ThreeSiteRotation(0.7)
 PINNED = Chain(8, pin=Pin(chi=1.0))

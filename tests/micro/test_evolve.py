@@ -14,10 +14,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from scipy.integrate import solve_ivp
 
+from lattice import Bond, Chain, Langevin, Pin, State, VelocityFlip
 from lattice._kernels.random import streams
 from lattice.micro.evolve import _SCHEMES, STRIP, BlowUp, Trajectory, evolve
 from lattice.micro.moments import stationary
-from lattice.model import Bond, Chain, Langevin, Pin, State, VelocityFlip
 from tests import naive
 
 BOUNDARIES = ["periodic", "fixed", "free", ("fixed", "free"), ("free", "fixed")]

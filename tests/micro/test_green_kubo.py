@@ -10,8 +10,7 @@ import scipy.linalg
 import scipy.signal
 import scipy.stats
 
-from lattice.micro import GreenKubo, Trajectory, converged, energy_current, evolve, green_kubo, moments
-from lattice.model import (
+from lattice import (
     Bond,
     Chain,
     Langevin,
@@ -22,6 +21,7 @@ from lattice.model import (
     VelocityFlip,
     energy,
 )
+from lattice.micro import GreenKubo, Trajectory, converged, energy_current, evolve, green_kubo, moments
 from lattice.stats import Estimate, Untrusted
 from lattice.thermo import thermal
 from lattice.waves import group_velocity, wave_numbers

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from lattice.micro.moments import Moments, conductivity, evolution, stationary
-from lattice.model import (
+from lattice import (
     Bond,
     Chain,
     Langevin,
@@ -18,6 +17,7 @@ from lattice.model import (
     VelocityExchange,
     VelocityFlip,
 )
+from lattice.micro.moments import Moments, conductivity, evolution, stationary
 
 
 def wall_chain_current(n, chi, pin, friction, difference):

@@ -9,9 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.linalg import expm
 
-from lattice._kernels.random import streams
-from lattice.micro.evolve import _SCHEMES, STRIP, evolve
-from lattice.model import (
+from lattice import (
     Bond,
     Chain,
     Langevin,
@@ -22,6 +20,8 @@ from lattice.model import (
     VelocityExchange,
     VelocityFlip,
 )
+from lattice._kernels.random import streams
+from lattice.micro.evolve import _SCHEMES, STRIP, evolve
 from tests import naive
 
 NOISES = [VelocityFlip, StretchFlip, VelocityExchange, ThreeSiteRotation]

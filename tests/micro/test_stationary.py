@@ -7,10 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from lattice.micro import _stationary
-from lattice.micro._linear import Linear, Unsolved, two_product, two_sum
-from lattice.micro.moments import StationaryMoments, stationary
-from lattice.model import (
+from lattice import (
     Bond,
     Chain,
     Langevin,
@@ -20,6 +17,9 @@ from lattice.model import (
     VelocityExchange,
     VelocityFlip,
 )
+from lattice.micro import _stationary
+from lattice.micro._linear import Linear, Unsolved, two_product, two_sum
+from lattice.micro.moments import StationaryMoments, stationary
 
 KINDS = [VelocityFlip, StretchFlip, VelocityExchange, ThreeSiteRotation]
 BOUNDARIES = ["fixed", "free", ("free", "fixed"), "periodic"]

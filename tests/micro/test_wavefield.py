@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scipy.linalg
 
+from lattice import Bond, Chain, Pin
 from lattice.micro import wavefield
-from lattice.model import Bond, Chain, Pin
 from lattice.waves import dispersion, wave_field, wave_numbers
 
 

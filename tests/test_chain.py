@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 import lattice
-from lattice.model import (
+from lattice import (
     Bond,
     Chain,
     Langevin,
