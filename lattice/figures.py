@@ -61,7 +61,7 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 
 from lattice._check import instance, integer, one_of, reals, shown
-from lattice.stats import Estimate
+from lattice.estimate import Estimate
 
 __all__ = ["COLOURS", "STYLE", "Slider", "errorbar", "slider", "use_style"]
 

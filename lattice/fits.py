@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtrc
 
 from . import _check
-from .stats import Estimate, Untrusted
+from .estimate import Estimate, Untrusted
 
 __all__ = ["PowerLaw", "power_law"]
 

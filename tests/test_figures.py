@@ -22,8 +22,7 @@ mpl.use("Agg")
 
 import matplotlib.pyplot as plt
 
-from lattice import figures
-from lattice.stats import Estimate
+from lattice import Estimate, figures
 
 STATIC = Path(__file__).parents[1] / "book" / "_static"
 LIGHT, DARK = "#ffffff", "#121212"  # the theme's pages

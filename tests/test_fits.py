@@ -7,8 +7,8 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.stats import linregress
 
+from lattice import Estimate, Untrusted
 from lattice.fits import PowerLaw, power_law
-from lattice.stats import Estimate, Untrusted
 
 
 @pytest.mark.parametrize("weighted", [False, True])

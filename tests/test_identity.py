@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from lattice import Bond, Chain, _store
-from lattice.ensemble import StoreError, ensemble
+from lattice.replicas import StoreError, ensemble
 
 ROOT = str(Path(_store.__file__).parents[1])
 

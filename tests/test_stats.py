@@ -1,10 +1,9 @@
-"""Estimates and error bars.
+"""Error bars.
 
 Statistical tests are calibrated: six standard errors of a normal quantity are a
 false alarm in 2e-9 of all seeds, and each test says what it would detect.
 """
 
-import doctest
 import math
 import pickle
 
@@ -16,11 +15,7 @@ from numpy.testing import assert_allclose
 from scipy.signal import lfilter
 from scipy.stats import binom, t
 
-from lattice import stats
-from lattice.stats import Estimate, Untrusted, autocorrelation_time, blocking, jackknife, mean
-
-finite = st.floats(-1e100, 1e100)
-errors = st.floats(0, 1e100)
+from lattice import Estimate, Untrusted, autocorrelation_time, blocking, jackknife, mean
 
 
 def autoregressive(rho, n, seed, series=1):
@@ -28,164 +23,6 @@ def autoregressive(rho, n, seed, series=1):
     noise = np.random.default_rng(seed).standard_normal((n, series))
     noise[0] /= math.sqrt(1 - rho**2)
     return lfilter([math.sqrt(1 - rho**2)], [1, -rho], noise, axis=0)
-
-
-# Estimate
-
-
-@pytest.mark.parametrize(
-    ("value", "stderr", "systematic", "plain", "compact"),
-    [
-        (1 / 3, 0.0012, 0, "0.3333 ± 0.0012", "0.3333(12)"),
-        (1 / 3, 0.0012, 0.0005, "0.3333 ± 0.0012 ± 0.0005 (systematic)", "0.3333(12)[5]"),
-        (-2.5, 0, 0.1, "-2.50 ± 0.10 (systematic)", "-2.50[10]"),
-        (0, 0.0996, 0, "0.00 ± 0.10", "0.00(10)"),
-        (-1e-9, 0.5, 0, "0.00 ± 0.50", "0.00(50)"),
-        (0.5, 0, 0, "0.5 (exact)", "0.5 (exact)"),
-        (math.pi, 0, 0, "3.14159 (exact)", "3.14159 (exact)"),
-        (12345.6, 12.3, 0, "12346 ± 12", "12346(12)"),
-        (123456, 12, 0, "123456 ± 12", "123456(12)"),
-        (1234567, 12, 0, "(1.234567 ± 0.000012) × 10⁶", "1.234567(12) × 10⁶"),
-        (1.234e-4, 1e-6, 0, "0.0001234 ± 0.0000010", "0.0001234(10)"),
-        (1.234e-5, 1e-7, 0, "(1.234 ± 0.010) × 10⁻⁵", "1.234(10) × 10⁻⁵"),
-        (123456, 1200, 0, "(1.235 ± 0.012) × 10⁵", "1.235(12) × 10⁵"),
-        (1.23e-9, 4.2e-11, 0, "(1.230 ± 0.042) × 10⁻⁹", "1.230(42) × 10⁻⁹"),
-        (3e300, 1e298, 0, "(3.000 ± 0.010) × 10³⁰⁰", "3.000(10) × 10³⁰⁰"),
-    ],
-)
-def test_an_estimate_prints_with_its_error_bar(value, stderr, systematic, plain, compact):
-    estimate = Estimate(value, stderr, "by hand", systematic)
-    assert str(estimate) == repr(estimate) == f"{estimate}" == plain
-    assert f"{estimate:c}" == compact
-
-
-def test_the_examples_of_the_documentation():
-    assert doctest.testmod(stats) == doctest.TestResults(failed=0, attempted=3)
-
-
-def test_digits_of_the_error():
-    estimate = Estimate(0.123456, 0.00234, "by hand")
-    assert f"{estimate:1}" == "0.123 ± 0.002"
-    assert f"{estimate:3c}" == "0.12346(234)"
-    for code in ("0", ".2f", "cc", "12"):
-        with pytest.raises(ValueError, match=f"format code '{code}'; allowed: digits"):
-            format(estimate, code)
-
-
-def test_an_array_prints_every_error_bar():
-    estimate = Estimate([[1, 2], [3, 4]], [[0.1, 0.02], [0, 0.3]], "by hand")
-    assert str(estimate) == "[[1.00 ± 0.10, 2.000 ± 0.020],\n [3 (exact), 4.00 ± 0.30]]"
-    assert str(Estimate(np.arange(24), 0.5, "by hand")).count("±") == 24
-    assert str(Estimate(np.arange(25), 0.5, "by hand")).count("±") == 6
-
-
-@given(value=finite, error=st.floats(1e-100, 1e100))
-def test_the_compact_form_can_be_read_back(value, error):
-    """Its rounding is at most half a unit of the last digit shown: a twentieth of the error."""
-    number, _, power = f"{Estimate(value, error, 'by hand'):c}".partition(" × 10")
-    digits, _, bracket = number.rstrip(")").partition("(")
-    exponent = int(power.translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")) or 0)
-    unit = 10.0 ** (exponent - len(digits.partition(".")[2]))
-    assert 10 <= int(bracket) <= 99
-    assert abs(int(bracket) * unit - error) <= 0.0501 * error
-    assert abs(float(f"{digits}e{exponent}") - value) <= 0.0501 * error + 1e-15 * abs(value)
-
-
-def test_an_estimate_is_immutable():
-    values = np.ones(3)
-    estimate = Estimate(values, 0.1, "by hand")
-    values[0] = 7
-    assert estimate.value[0] == 1
-    assert_allclose(estimate.stderr, [0.1] * 3)
-    with pytest.raises(ValueError, match="read-only"):
-        estimate.value[0] = 2
-    with pytest.raises(AttributeError):
-        estimate.stderr = 0.0
-
-
-@pytest.mark.parametrize(
-    ("numbers", "message"),
-    [
-        ((math.nan, 1, 0), "value has entries that are not finite: nan; allowed: finite numbers"),
-        ((1, math.inf, 0), "stderr has entries that are not finite: inf; allowed: finite numbers"),
-        ((1, -0.5, 0), "stderr = -0.5; allowed: not negative"),
-        ((1, 1, -2), "systematic = -2; allowed: not negative"),
-        ((1e308, 1, 0), r"value = 1e\+308; allowed: at most 1e\+307 in size"),
-        ((-1e308, 1, 0), r"value = -1e\+308; allowed: at most 1e\+307 in size"),
-        ((1, 1e308, 0), r"stderr = 1e\+308; allowed: not negative, at most 1e\+307 in size"),
-        ((True, 1, 0), "value = True; allowed: an array of real numbers"),
-        ((1j, 1, 0), "value = 1j; allowed: an array of real numbers"),
-        (("1", 1, 0), "value = '1'; allowed: an array of real numbers"),
-        ((None, 1, 0), "value = None; allowed: an array of real numbers"),
-        (([], 1, 0), r"value has shape \(0,\); allowed: at least one entry"),
-        ((1, "1", 0), "stderr = '1'; allowed: an array of real numbers"),
-        ((1, [1, 2], 0), r"stderr has shape \(2,\); allowed: that of the value, \(\)"),
-        (([1, 2], 1, [1, 2, 3]), r"systematic has shape \(3,\); allowed: that of the value, \(2,\)"),
-    ],
-)
-def test_bad_numbers_are_refused(numbers, message):
-    value, stderr, systematic = numbers
-    with pytest.raises(ValueError, match=message):
-        Estimate(value, stderr, "by hand", systematic)
-
-
-def test_deviation_is_signed_and_combines_all_errors():
-    high, low = Estimate(5, 0.3, "by hand"), Estimate(4, 0.4, "by hand")
-    assert_allclose(high.deviation(low), 2)
-    assert_allclose(low.deviation(high), -2)
-    assert_allclose(high.deviation(4.4), 2)
-    assert_allclose(Estimate(5, 0.3, "by hand", systematic=0.4).deviation(4), 2)
-    assert isinstance(high.deviation(low), float)
-
-
-def test_deviation_of_arrays_is_elementwise():
-    estimate = Estimate([1.0, 2.0, 3.0], [0.5, 0.0, 0.0], "by hand")
-    assert_allclose(estimate.deviation([2.0, 2.0, 4.0]), [-2, 0, -np.inf])
-    assert_allclose(estimate.deviation(2.0), [-2, 0, np.inf])
-    with pytest.raises(ValueError, match="shape"):
-        estimate.deviation([1.0, 2.0])
-    for other in (math.nan, "1", True, None, 1j):
-        with pytest.raises(ValueError, match=r"other .*allowed"):
-            estimate.deviation(other)
-
-
-def test_deviations_at_the_ends_of_the_floats():
-    largest = Estimate([1e307, -1e307], 1e307, "by hand", 1e307)
-    assert_allclose(largest.deviation(largest * np.array([-1, -1])), [1, -1])
-    smallest = Estimate(5e-324, 5e-324, "by hand")
-    assert smallest.deviation(0.0) == 1
-    assert Estimate(5e-324, 0, "exact").deviation(0.0) == math.inf
-    with pytest.raises(ValueError, match="how = 3; allowed: a string"):
-        Estimate(1, 1, 3)
-
-
-@given(a=finite, b=finite, s=errors, t=errors)
-def test_deviation_is_never_nan_and_antisymmetric(a, b, s, t):
-    first, second = Estimate(a, s, "by hand"), Estimate(b, t, "by hand")
-    deviation = first.deviation(second)
-    assert deviation == -second.deviation(first)
-    assert np.sign(deviation) == np.sign(a - b) or abs(a - b) < 1e-200 * max(s, t)
-
-
-def test_exact_numbers_agree_or_differ_infinitely():
-    assert Estimate(2, 0, "exact").deviation(2) == 0
-    assert Estimate(2, 0, "exact").deviation(3) == -math.inf
-    assert Estimate(3, 0, "exact").deviation(Estimate(2, 0, "exact")) == math.inf
-
-
-def test_scaling():
-    estimate = Estimate([1.0, -2.0], [0.1, 0.2], "by hand", 0.05)
-    for scaled in (estimate * -3, np.float64(-3) * estimate, -3 * estimate):
-        assert_allclose(scaled.value, [-3, 6])
-        assert_allclose(scaled.stderr, [0.3, 0.6])
-        assert_allclose(scaled.systematic, 0.15)
-        assert scaled.how == "by hand"
-    assert_allclose((np.array([2, 4]) * estimate).stderr, [0.2, 0.8])
-    with pytest.raises(TypeError):
-        estimate * estimate  # their errors may be correlated
-    for factor in ("2", True, 1j, math.nan, None, [1.0, 2.0, 3.0], 1e307):
-        with pytest.raises(ValueError, match=r"factor .*allowed"):
-            estimate * factor
 
 
 # independent samples

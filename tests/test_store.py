@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import functools
-import importlib
 import itertools
 import json
 import multiprocessing
@@ -20,14 +19,14 @@ import numpy as np
 import pytest
 
 from lattice import _store
-from lattice.ensemble import StoreError, ensemble
+from lattice import replicas as module
+from lattice.replicas import StoreError, ensemble
 from tests.tasks import fails_at_seven, logged, paged, silent, walk
-from tests.test_ensemble import SIZE, same_bits
+from tests.test_replicas import SIZE, same_bits
 
-module = importlib.import_module("lattice.ensemble")  # lattice.ensemble itself is the function
 # children are copies of one fresh process that has the imports behind it
 FRESH = multiprocessing.get_context("forkserver")
-FRESH.set_forkserver_preload(["pytest", "lattice.ensemble", "distributed"])
+FRESH.set_forkserver_preload(["pytest", "lattice.replicas", "distributed"])
 
 
 def log_of(path):

@@ -18,8 +18,9 @@ from scipy.special import gammainccinv, gammaincinv, stdtrit
 
 from .. import _check
 from ..chain import Chain
+from ..estimate import Estimate, Untrusted
 from ..noise import ThreeSiteRotation, VelocityExchange
-from ..stats import Estimate, Untrusted, mean
+from ..stats import mean
 from .currents import energy_current
 from .evolve import Trajectory
 

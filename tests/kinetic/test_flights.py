@@ -12,10 +12,9 @@ import pytest
 import scipy.linalg
 import scipy.stats
 
-from lattice import Bond, Chain, Pin, ThreeSiteRotation, VelocityExchange, VelocityFlip
+from lattice import Bond, Chain, Pin, ThreeSiteRotation, VelocityExchange, VelocityFlip, mean
 from lattice._kernels import flights as kernels
 from lattice.kinetic import boltzmann, flights, phonons
-from lattice.stats import mean
 from lattice.waves import group_velocity
 from tests import naive
 

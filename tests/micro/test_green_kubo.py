@@ -13,16 +13,17 @@ import scipy.stats
 from lattice import (
     Bond,
     Chain,
+    Estimate,
     Langevin,
     Pin,
     State,
     ThreeSiteRotation,
+    Untrusted,
     VelocityExchange,
     VelocityFlip,
     energy,
 )
 from lattice.micro import GreenKubo, Trajectory, converged, energy_current, evolve, green_kubo, moments
-from lattice.stats import Estimate, Untrusted
 from lattice.thermo import thermal
 from lattice.waves import group_velocity, wave_numbers
 

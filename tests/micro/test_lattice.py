@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import scipy.linalg
 
+from lattice import mean
 from lattice._kernels.noise import ANGLES
 from lattice._kernels.pairs import store, turn_pairs
 from lattice._kernels.random import fill_normal, streams
 from lattice.kinetic import phonons
 from lattice.micro import lattice, wavefield
-from lattice.stats import mean
 from tests import naive
 
 SHEET, BLOCK = lattice.Crystal((4, 5), chi=1.3, pin=0.4), lattice.Crystal((3, 4, 3), pin=0.2)

@@ -1,7 +1,6 @@
 """Many replicas: the same bits wherever they run; what fails is named."""
 
 import errno
-import importlib
 import itertools
 import multiprocessing
 import os
@@ -13,13 +12,13 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from lattice.ensemble import ReplicaError, StoreError, ensemble
+from lattice import replicas as module
+from lattice.replicas import ReplicaError, StoreError, ensemble
 from tests.tasks import fails_at_seven, index_of, walk
 
-module = importlib.import_module("lattice.ensemble")  # lattice.ensemble itself is the function
 # workers are copies of one fresh process that has the imports behind it
 FRESH = multiprocessing.get_context("forkserver")
-FRESH.set_forkserver_preload(["pytest", "lattice.ensemble", "distributed"])
+FRESH.set_forkserver_preload(["pytest", "lattice.replicas", "distributed"])
 SIZE = 24
 
 
@@ -245,7 +244,7 @@ def test_progress(tmp_path, capsys):
 
 def test_progress_is_silent_where_tqdm_is_and_loaded_only_then():
     code = (
-        "import sys; from lattice.ensemble import ensemble; ensemble(lambda rng: 1.0, 3, seed=1); "
+        "import sys; from lattice.replicas import ensemble; ensemble(lambda rng: 1.0, 3, seed=1); "
         "assert not {'dask', 'distributed', 'tqdm'} & set(sys.modules); "
         "ensemble(lambda rng: 1.0, 3, seed=1, progress=True)"
     )
