@@ -265,7 +265,7 @@ def test_live_widget_shows_the_frame_of_its_values(grid):
 
 
 def test_minus_signs_and_words():
-    texts = [figures._text(value) for value in (-0.5, np.float64(1 / 3), 10, "all")]
+    texts = [figures.sliders._text(value) for value in (-0.5, np.float64(1 / 3), 10, "all")]
     assert texts == ["−0.5", "0.3333", "10", "all"]
 
 
@@ -297,7 +297,7 @@ def test_shared_frames_draw_what_matplotlib_drew(line):
     seen = []
     for rate, frame in zip([0.5, 1, 2], line.frames, strict=True):
         figure = draw(rate)
-        plain = figures._parse(figures._svg(figure))
+        plain = figures.sliders._parse(figures.style.as_svg(figure))
         plt.close(figure)
         expected = list(drawn(plain, by_id(plain)))
         assert list(drawn(ElementTree.fromstring(frame), definitions)) == expected
@@ -337,7 +337,7 @@ def test_images_hatches_and_clips_inside_svg():
 
 
 def test_coordinates_are_rounded_by_less_than_can_be_seen():
-    root = figures._parse('<svg><path d="M 1.234567 -0.005678\nL 12 3.4"/><use x="7.891011"/></svg>')
+    root = figures.sliders._parse('<svg><path d="M 1.234567 -0.005678\nL 12 3.4"/><use x="7.891011"/></svg>')
     assert root[0].get("d") == "M 1.23 -0.01 L 12 3.4"
     assert root[1].get("x") == "7.89"
 
