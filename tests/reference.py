@@ -100,14 +100,14 @@ def cases():
         pinned = lk.Chain(16, lk.Bond(chi=1.3), lk.Pin(chi=0.4))
         k, start = np.linspace(0, 1, 11), 2 + np.cos(np.arange(8))
         for name, call in {
-            "kinetic.phonons.kernel": lambda n: kinetic.phonons.kernel(n, k, k[::-1]),
-            "kinetic.phonons.rate": lambda n: kinetic.phonons.rate(n, k),
-            "kinetic.phonons.conductivity": lambda n: kinetic.phonons.conductivity(pinned, n),
-            "kinetic.phonons.current_correlation": lambda n: kinetic.phonons.current_correlation(
+            "kinetic.noisy.kernel": lambda n: kinetic.noisy.kernel(n, k, k[::-1]),
+            "kinetic.noisy.rate": lambda n: kinetic.noisy.rate(n, k),
+            "kinetic.noisy.conductivity": lambda n: kinetic.noisy.conductivity(pinned, n),
+            "kinetic.noisy.current_correlation": lambda n: kinetic.noisy.current_correlation(
                 pinned, n, 3 * k
             ),
-            "kinetic.boltzmann.relax": lambda n: kinetic.boltzmann.relax(n, start, k),
-            "kinetic.boltzmann.decay_rate": lambda n: kinetic.boltzmann.decay_rate(pinned, n, 0.02),
+            "kinetic.transport.relax": lambda n: kinetic.transport.relax(n, start, k),
+            "kinetic.transport.decay_rate": lambda n: kinetic.transport.decay_rate(pinned, n, 0.02),
             "kinetic.flights.fly": lambda n: kinetic.flights.fly(pinned, n, k, 50, rng=3),
             "micro.moments.conductivity": lambda n: micro.moments.conductivity(pinned, n),
         }.items():

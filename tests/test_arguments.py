@@ -30,8 +30,8 @@ CALLED = ("alt", "draw", "map", "measure", "statistic", "task")  # the errors of
 INFINITE = {
     "lattice.Estimate.deviation",
     "micro.moments.conductivity",
-    "kinetic.phonons.conductivity",
-    "kinetic.phonons.conductivity_lattice",
+    "kinetic.noisy.conductivity",
+    "kinetic.noisy.conductivity_lattice",
 }
 
 # What is put in the place of an argument: a name, a function of the valid value and of a place in it

@@ -1,5 +1,5 @@
 """What distributions do: phonons as a gas."""
 
-from . import ballistic, boltzmann, flights, phonons
+from . import ballistic, flights, noisy, transport
 
-__all__ = ["ballistic", "boltzmann", "flights", "phonons"]
+__all__ = ["ballistic", "flights", "noisy", "transport"]

@@ -15,7 +15,7 @@ from .._check import instance, one_of, reals
 from ..chain import Chain
 from ..noise import Langevin
 from ..waves import dispersion, group_velocity
-from .phonons import _medium, _scale, _zone
+from .noisy import _medium, _scale, _zone
 
 __all__ = ["absorption", "current"]
 

@@ -20,8 +20,8 @@ from .._kernels import flights as _flights
 from ..chain import Chain
 from ..noise import ThreeSiteRotation, VelocityExchange, VelocityFlip
 from ..waves import group_velocity
-from .boltzmann import _ascending
-from .phonons import MOST, Noise, _medium, _sine_squared, _strength
+from .noisy import MOST, Noise, _medium, _sine_squared, _strength
+from .transport import _ascending
 
 __all__ = ["fly"]
 

@@ -13,7 +13,7 @@ import scipy.sparse.linalg
 import sympy
 
 from lattice import Bond, Chain, Pin, ThreeSiteRotation
-from lattice.kinetic import boltzmann, phonons
+from lattice.kinetic import noisy, transport
 from lattice.micro import moments
 
 SITES = 14
@@ -97,7 +97,7 @@ def test_bos_82_table(claim):
     )
     k, q = np.random.default_rng(82).random((2, 40))
     claim.agrees(wave_sum(k, q), eq23(k, q), floor=0.01)
-    claim.agrees(phonons.kernel(ROTATION, k, q), eq23(k, q), floor=0.01)
+    claim.agrees(noisy.kernel(ROTATION, k, q), eq23(k, q), floor=0.01)
 
 
 def test_bos_81_as_printed(claim):
@@ -214,7 +214,7 @@ def test_bos_23_isolated_eigenvalue(claim, record):
         assert values[-1] < 1e-12
         found.append(values[0])
     claim.agrees(np.array(found[1:]), np.full(2, closed), rtol=1e-11)
-    claim.agrees(phonons.isolated_eigenvalue(ROTATION), closed, rtol=1e-14)
+    claim.agrees(noisy.isolated_eigenvalue(ROTATION), closed, rtol=1e-14)
     claim.refutes(-root, -1.5, rtol=0.1)  # not the edge
     record(
         "bos-23/isolated-eigenvalue",
@@ -227,7 +227,7 @@ def test_bos_26_balance(claim):
     k = np.linspace(0.03, 0.97, 17)
     total = np.array([scipy.integrate.quad(lambda q, x=x: eq23(x, q), 0, 1)[0] for x in k])
     claim.agrees(total, -beta_hat(k))
-    claim.agrees(phonons.rate(ROTATION, k), -beta_hat(k))
+    claim.agrees(noisy.rate(ROTATION, k), -beta_hat(k))
     # with the line of section 4.3 as printed it would not balance
     claim.refutes(2 * total, -beta_hat(k), rtol=0.1)
 
@@ -388,7 +388,7 @@ def test_bos_25_package(claim):
     k = np.arange(n) / n
     begin = np.outer(np.exp(-(x**2) / (2 * WIDTH**2)), g(k))
     chain = Chain(8, Bond(chi=1.0), Pin(chi=pin))
-    (W,) = boltzmann.evolve(chain, ROTATION, begin, [UNTIL], spacing=h, dt=1 / 32)
+    (W,) = transport.evolve(chain, ROTATION, begin, [UNTIL], spacing=h, dt=1 / 32)
     for shift in (2, 5):
         hat = h * np.exp(-2j * np.pi * shift / LENGTH * x) @ W / np.sinc(shift / LENGTH * h)
         tested = hat @ np.exp(2j * np.pi * np.outer(k, TESTED_Z)) / n

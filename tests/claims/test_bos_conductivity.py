@@ -1,7 +1,7 @@
 """Basile, Olla and Spohn, section 6: the energy current, its correlation, and the conductivity.
 
 Each number comes from routes that share no code above the ground floor: second moments of particles
-(`micro.moments`), the phonon Boltzmann equation (`kinetic.phonons`), and integrals written out here.
+(`micro.moments`), the phonon Boltzmann equation (`kinetic.noisy`), and integrals written out here.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ import scipy.linalg
 import scipy.special
 
 from lattice import Bond, Chain, Pin, ThreeSiteRotation, VelocityExchange, VelocityFlip
-from lattice.kinetic import phonons
+from lattice.kinetic import noisy
 from lattice.micro import moments
 
 KINETIC_TIMES = np.array([1.0, 10.0, 100.0])
@@ -105,7 +105,7 @@ def test_bos_72_values_and_tails(claim, record):
     noise = ThreeSiteRotation(1.0)
     for name, pin in (("unpinned", 0.0), ("pinned", 1.0)):
         chain = ring(8, pin=pin)
-        kinetic = phonons.current_correlation(chain, noise, KINETIC_TIMES)
+        kinetic = noisy.current_correlation(chain, noise, KINETIC_TIMES)
         direct = np.array([eq72(t, 1.0, pin, 1.0) for t in KINETIC_TIMES])
         claim.agrees(kinetic, direct, rtol=1e-10)
         for a, b in zip(kinetic, direct, strict=True):  # the last is small: each for itself
@@ -121,7 +121,7 @@ def test_bos_72_values_and_tails(claim, record):
     for pin in (0.0, 1.0):
         chain = ring(128, pin=pin)
         particles = perturbed_current(chain, noise, KINETIC_TIMES[:2], 0.1) + lacking(chain)
-        claim.agrees(particles, phonons.current_correlation(chain, noise, KINETIC_TIMES[:2]), rtol=1e-7)
+        claim.agrees(particles, noisy.current_correlation(chain, noise, KINETIC_TIMES[:2]), rtol=1e-7)
 
     # d/2 without and d/2 + 1 with a pin
     late = np.array([1e5, 4e5])
@@ -129,18 +129,18 @@ def test_bos_72_values_and_tails(claim, record):
         (0.0, 1 / np.sqrt(4 * np.pi), -0.5),
         (0.5, 1 / (2 * 0.5) / np.sqrt(4 * np.pi), -1.5),
     ):
-        kinetic = phonons.current_correlation(ring(8, pin=pin), noise, late)
+        kinetic = noisy.current_correlation(ring(8, pin=pin), noise, late)
         claim.agrees(kinetic, prefactor * late**exponent, rtol=1e-3)
         claim.agrees(np.log(kinetic[1] / kinetic[0]) / np.log(4), exponent, rtol=1e-3)
     for d in (2, 3):
         grid = lattice_grid(d, 96)
         for pin in (0.0, 0.5):
             direct = [lattice_sum(d, grid, pin, lambda phi, t=t: np.exp(-t * phi)) for t in (0.5, 4.0)]
-            kinetic = phonons.current_correlation_lattice(d, [0.5, 4.0], pin=pin)
+            kinetic = noisy.current_correlation_lattice(d, [0.5, 4.0], pin=pin)
             claim.agrees(kinetic, np.array(direct), rtol=2e-4)
             prefactor = d / (4 * pin) if pin else 1.0
             law = prefactor * late ** -(pin > 0) * (8 * np.pi * late) ** (-d / 2)
-            claim.agrees(phonons.current_correlation_lattice(d, late, pin=pin), law, rtol=1e-3)
+            claim.agrees(noisy.current_correlation_lattice(d, late, pin=pin), law, rtol=1e-3)
 
 
 def lattice_grid(d, n):
@@ -231,7 +231,7 @@ def test_bos_74_conductivity(claim, record):
     direct = np.array([eq74(*case) for case in cases])
     for chi, pin, gamma in cases:
         chain, noise = ring(16, chi, pin), ThreeSiteRotation(gamma)
-        claim.agrees(phonons.conductivity(chain, noise), eq74(chi, pin, gamma), rtol=1e-9)
+        claim.agrees(noisy.conductivity(chain, noise), eq74(chi, pin, gamma), rtol=1e-9)
         claim.agrees(
             moments.conductivity(chain, noise).hamiltonian, rotation_closed(chi, pin, gamma), rtol=1e-9
         )
@@ -239,7 +239,7 @@ def test_bos_74_conductivity(claim, record):
     claim.refutes(direct, 4 * np.pi**2 * direct, rtol=0.5)
     # finite with a pin only: like 1/ω₀
     claim.agrees(rotation_closed(1.0, 1e-8, 1.0), 0.5e4, rtol=1e-3)
-    assert phonons.conductivity(ring(8), ThreeSiteRotation(1.0)) == np.inf
+    assert noisy.conductivity(ring(8), ThreeSiteRotation(1.0)) == np.inf
     record(
         "bos-74/kappa0",
         direct,
@@ -282,12 +282,12 @@ def test_bos_74_in_more_dimensions(claim, record):
     }
     claim.agrees(lattice_quadrature(3, 0.0), cases[3, 0.0], rtol=1e-5)  # singular at k = 0
     for (d, pin), expected in cases.items():
-        claim.agrees(phonons.conductivity_lattice(d, pin=pin), expected, rtol=1e-8)
+        claim.agrees(noisy.conductivity_lattice(d, pin=pin), expected, rtol=1e-8)
         # a plain sum over wave vectors, which is coarse at k = 0
         rough = lattice_sum(d, lattice_grid(d, 160), pin, lambda phi: 1 / phi)
         claim.agrees(rough, expected, rtol=0.01)
-    claim.refutes(cases[3, 0.0], phonons.conductivity_lattice(3) / 3, rtol=0.3)  # per polarisation
-    assert phonons.conductivity_lattice(2) == np.inf
+    claim.refutes(cases[3, 0.0], noisy.conductivity_lattice(3) / 3, rtol=0.3)  # per polarisation
+    assert noisy.conductivity_lattice(2) == np.inf
     record(
         "bos-74/kappa0-d",
         list(cases.values()),
@@ -333,7 +333,7 @@ def test_bos_73_integral(claim, record):
     for epsilon in (0.2, 1.0, 3.0):
         noise = ThreeSiteRotation(epsilon)
         kappa0 = rotation_closed(1.0, pin, 1.0)
-        claim.agrees(phonons.conductivity(ring(16, pin=pin), noise), kappa0 / epsilon)
+        claim.agrees(noisy.conductivity(ring(16, pin=pin), noise), kappa0 / epsilon)
         integral = moments.conductivity(ring(16, pin=pin), noise).hamiltonian
         claim.agrees(integral, kappa0 / epsilon)
         claim.refutes(integral, kappa0 / epsilon + epsilon, rtol=0.05)

@@ -1,7 +1,7 @@
 """Basile, Olla and Spohn, the phonon as a Markov process: after (26), and section 6.4.
 
 Rates and kernel are written out here from the print, (23) and (31), and the routes share no code: roots of
-a determinant by own quadrature, flights (`kinetic.flights`), the Boltzmann equation (`kinetic.boltzmann`),
+a determinant by own quadrature, flights (`kinetic.flights`), the Boltzmann equation (`kinetic.transport`),
 second moments of particles (`micro.moments`).
 """
 
@@ -13,7 +13,7 @@ import scipy.integrate
 import scipy.linalg
 
 from lattice import Bond, Chain, Pin, ThreeSiteRotation, VelocityExchange
-from lattice.kinetic import boltzmann, flights, phonons
+from lattice.kinetic import flights, noisy, transport
 from lattice.micro import moments
 
 SEED = 25
@@ -104,7 +104,7 @@ def test_bos_levy_constant(claim, record):
 
     # the roots of the Boltzmann equation, two ways
     q = np.geomspace(1e-6, 1e-3, 12)
-    package = series_of(lambda x: boltzmann.decay_rate(ring(), ROTATION, x), q)
+    package = series_of(lambda x: transport.decay_rate(ring(), ROTATION, x), q)
     own = series_of(own_decay_rate, q)
     other = series_of(lambda x: own_decay_rate(x, exchange_kernel, exchange_rate), q)
     for fit in (package, own, other):
@@ -127,7 +127,7 @@ def test_bos_levy_constant(claim, record):
         claim.refutes(weight, 1.0, rtol=1e-3)
     # χ and γ
     for chi, gamma in ((2.0, 0.6), (0.5, 3.0)):
-        mu = boltzmann.decay_rate(ring(chi=chi), ThreeSiteRotation(gamma), 1e-5)
+        mu = transport.decay_rate(ring(chi=chi), ThreeSiteRotation(gamma), 1e-5)
         expected = chi**0.75 / math.sqrt(8 * gamma) + SECOND * chi / gamma * 1e-5**0.5
         claim.agrees(mu / 1e-5**1.5, expected, rtol=1e-5)
         claim.refutes(mu / 1e-5**1.5, chi / math.sqrt(8 * gamma), rtol=0.1)
@@ -235,7 +235,7 @@ def test_bos_flights_against_the_boltzmann_equation(claim, record):
     for modes in (128, 256):
         start = np.zeros((n, modes))
         start[:, 1:] = (1 + profile)[:, None] / (modes - 1) / n
-        run = boltzmann.evolve(ring(), ROTATION, start, [t], spacing=1.0, dt=0.1)[0].sum(axis=1)
+        run = transport.evolve(ring(), ROTATION, start, [t], spacing=1.0, dt=0.1)[0].sum(axis=1)
         waves.append(2 * run @ profile)
     claim.agrees(2 * waves[1] - waves[0], characteristic(q, t), rtol=2e-3)
     record(
@@ -248,7 +248,7 @@ def test_bos_flights_against_the_boltzmann_equation(claim, record):
 def test_bos_6_4_long_waves(claim):
     k = 1e-4
     for noise in (ROTATION, EXCHANGE):
-        claim.agrees(float(phonons.rate(noise, k)) / k**2, 4 * math.pi**2, rtol=1e-6)
+        claim.agrees(float(noisy.rate(noise, k)) / k**2, 4 * math.pi**2, rtol=1e-6)
     claim.agrees(float(printed_rate(k)) / k**2, 4 * math.pi**2, rtol=1e-6)
     # ω = 2πc|k| with c = √χ, and the speed
     chi = 2.0
@@ -281,7 +281,7 @@ def test_bos_6_4_long_waves(claim):
     k, w = (1 + x) / 4, w / 2
     k, w = 2 * k**2, w * 4 * k  # crowded at 0
     whole = w @ flight(k[:, None], k, 1.0) @ w
-    claim.agrees(2 * whole, phonons.conductivity_lattice(2, pin=1.0), rtol=1e-3)
+    claim.agrees(2 * whole, noisy.conductivity_lattice(2, pin=1.0), rtol=1e-3)
     # with a pin nothing grows
     assert ring_of(1e-5, 1e-4, pin=1.0) < 1e-6 * decade
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.linalg import expm
 
 from lattice import Bond, Chain, Pin, ThreeSiteRotation, energy
-from lattice.kinetic import phonons
+from lattice.kinetic import noisy
 from lattice.micro import moments
 from lattice.thermo import thermal
 from lattice.waves import dispersion, wave_field
@@ -213,7 +213,7 @@ def test_bos_12_wave_field(claim):
     s, c = np.sin(np.pi * k) ** 2, np.cos(np.pi * k) ** 2
     symbol = np.fft.fft(drift(np.eye(N)[0])).real
     claim.agrees(symbol, -4 / 3 * s * (1 + 2 * c), floor=1e-3)  # 0 at k = 0
-    claim.agrees(-symbol, phonons.rate(ThreeSiteRotation(1.0), k), floor=1e-3)
+    claim.agrees(-symbol, noisy.rate(ThreeSiteRotation(1.0), k), floor=1e-3)
     claim.refutes(symbol, -4 / 3 * s * (1 + c), rtol=1e-2)
 
     chain = Chain(n=N, bond=Bond(chi=1.0), pin=Pin(chi=0.6))

@@ -2,7 +2,7 @@
 
 The routes here are dense matrices (the square root of the stiffness matrix, covariances as double sums over
 sites) and quadratures written out; the chapter moves displacements and momenta with `micro.wavefield` and
-distributions with `kinetic.boltzmann`.
+distributions with `kinetic.transport`.
 """
 
 import numpy as np

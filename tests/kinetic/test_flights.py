@@ -14,7 +14,7 @@ import scipy.stats
 
 from lattice import Bond, Chain, Pin, ThreeSiteRotation, VelocityExchange, VelocityFlip, mean
 from lattice._kernels import flights as kernels
-from lattice.kinetic import boltzmann, flights, phonons
+from lattice.kinetic import flights, noisy, transport
 from lattice.waves import group_velocity
 from tests import naive
 
@@ -37,14 +37,14 @@ def test_one_jump_has_the_law_of_the_kernel(noise, s):
     assert 0 <= drawn.min() <= drawn.max() <= 1
     start = np.arcsin(np.sqrt(s)) / np.pi
     k = np.arange(64) / 64  # enough for moments without any error: they are trigonometric polynomials
-    density = phonons.kernel(noise, start, k) / phonons.rate(noise, start)
+    density = noisy.kernel(noise, start, k) / noisy.rate(noise, start)
     for power in (1, 2, 3, 8):
         moment = mean(drawn**power)
         exact = (density * np.sin(np.pi * k) ** (2 * power)).mean()
         assert abs(moment.deviation(exact)) < 5
         assert moment.stderr < 2e-3 * exact
     k = (np.arange(20_000) + 0.5) / 40_000  # half of the zone, where s grows with k
-    weight = np.cumsum(phonons.kernel(noise, start, k))
+    weight = np.cumsum(noisy.kernel(noise, start, k))
     law = scipy.stats.kstest(
         drawn, lambda x: np.interp(np.arcsin(np.sqrt(x)) / np.pi, k + 0.5 / 40_000, weight / weight[-1])
     )
@@ -55,7 +55,7 @@ def test_one_jump_has_the_law_of_the_kernel(noise, s):
 def test_mean_distance(noise):
     """v(k)(1 - exp(-φt))/φ from k: a jump forgets the direction.  From everywhere it is 0."""
     times, k = np.array([0.4, 2.0, 30.0]), 0.2
-    phi, v = phonons.rate(noise, k), group_velocity(PINNED, k)
+    phi, v = noisy.rate(noise, k), group_velocity(PINNED, k)
     for start, exact in ((k, -v * np.expm1(-phi * times) / phi), (None, np.zeros(3))):
         x = mean(flights.fly(PINNED, noise, times, 200_000, rng=13, start=start), axis=1)
         assert np.abs(x.deviation(exact)).max() < 5
@@ -68,7 +68,7 @@ def test_mean_square_distance(noise):
     times = np.array([0.5, 3.0, 20.0])
     x = flights.fly(PINNED, noise, times, 200_000, rng=5)
     k = (np.arange(4000) + 0.5) / 4000
-    phi, v = phonons.rate(noise, k), 2 * np.sin(np.pi * k) * np.cos(np.pi * k)
+    phi, v = noisy.rate(noise, k), 2 * np.sin(np.pi * k) * np.cos(np.pi * k)
     v = v / np.sqrt(1 + 4 * np.sin(np.pi * k) ** 2)
     decay = phi * times[:, None]
     expected = (2 * (v / phi) ** 2 * (decay + np.expm1(-decay))).mean(axis=1)
@@ -119,8 +119,8 @@ def characteristic(noise, q, t):
     """⟨cos qX(t)⟩ of the Boltzmann equation without a pin: exponential of the even and odd parts in k."""
     x, w = np.polynomial.legendre.leggauss(48)
     k, w = ((1 + x) / 2) ** 2 / 2, w * (1 + x) / 2  # crowded at 0, where phonons fly long
-    loss, turn = np.diag(phonons.rate(noise, k)), np.diag(q * np.cos(np.pi * k))
-    gain = phonons.kernel(noise, k[:, None], k) * w
+    loss, turn = np.diag(noisy.rate(noise, k)), np.diag(q * np.cos(np.pi * k))
+    gain = noisy.kernel(noise, k[:, None], k) * w
     both = scipy.linalg.expm(t * np.block([[gain - loss, -turn], [turn, -loss]]))
     return w @ both[: k.size, : k.size].sum(axis=1)
 
@@ -137,7 +137,7 @@ def test_superdiffusion():
     assert np.abs(wave.deviation(expected)).max() < 5
     # the errors at both times add up at worst
     error = (wave.stderr / wave.value).sum() / 150
-    root, decay = boltzmann.decay_rate(UNPINNED, noise, q), -np.log(expected[1] / expected[0]) / 150
+    root, decay = transport.decay_rate(UNPINNED, noise, q), -np.log(expected[1] / expected[0]) / 150
     assert 5 * error < abs(decay - root) * 1.5 < 0.1 * root
     assert abs(root / (q**1.5 / math.sqrt(8)) - 1) < 0.03
 

@@ -16,7 +16,7 @@ from lattice import (
     VelocityExchange,
     VelocityFlip,
 )
-from lattice.kinetic import ballistic, boltzmann, flights, phonons
+from lattice.kinetic import ballistic, flights, noisy, transport
 
 EXCHANGE, ROTATION = VelocityExchange(0.7), ThreeSiteRotation(0.7)
 PINNED = Chain(8, pin=Pin(chi=1.0))
@@ -29,13 +29,13 @@ def chain_of(pin: float, chi: float) -> Chain:
 def test_noises_that_are_refused():
     chain, k = chain_of(1, 1), 0.1
     calls = (
-        lambda noise: phonons.kernel(noise, k, k),
-        lambda noise: phonons.rate(noise, k),
-        lambda noise: phonons.collision_matrix(noise, 4),
-        lambda noise: phonons.conductivity(chain, noise),
-        lambda noise: phonons.current_correlation(chain, noise, 1.0),
-        lambda noise: phonons.tail(chain, noise),
-        phonons.isolated_eigenvalue,
+        lambda noise: noisy.kernel(noise, k, k),
+        lambda noise: noisy.rate(noise, k),
+        lambda noise: noisy.collision_matrix(noise, 4),
+        lambda noise: noisy.conductivity(chain, noise),
+        lambda noise: noisy.current_correlation(chain, noise, 1.0),
+        lambda noise: noisy.tail(chain, noise),
+        noisy.isolated_eigenvalue,
     )
     for call in calls:
         for noise in (StretchFlip(1.0), Langevin(0, 1.0), chain, VelocityFlip, None):
@@ -45,18 +45,18 @@ def test_noises_that_are_refused():
             with pytest.raises(ValueError, match=r"noise\.rate = .*; allowed: .*number from 1e-60 to 1e"):
                 call(ThreeSiteRotation(strength))
     with pytest.raises(ValueError, match=r"noise = VelocityFlip.*; allowed: a VelocityExchange or"):
-        phonons.tail(chain, VelocityFlip(1.0))
+        noisy.tail(chain, VelocityFlip(1.0))
     with pytest.raises(ValueError, match=r"noise\.rate = 0\.0; allowed: a number from"):
-        phonons.tail(chain, ThreeSiteRotation(0.0))
+        noisy.tail(chain, ThreeSiteRotation(0.0))
     with pytest.raises(ValueError, match=r"noise = VelocityFlip.*; allowed: a ThreeSiteRotation"):
-        phonons.isolated_eigenvalue(VelocityFlip(1.0))
+        noisy.isolated_eigenvalue(VelocityFlip(1.0))
 
 
 def test_chains_that_are_refused():
     calls = (
-        lambda chain: phonons.conductivity(chain, ROTATION),
-        lambda chain: phonons.tail(chain, ROTATION),
-        lambda chain: phonons.current_correlation(chain, ROTATION, 1.0),
+        lambda chain: noisy.conductivity(chain, ROTATION),
+        lambda chain: noisy.tail(chain, ROTATION),
+        lambda chain: noisy.current_correlation(chain, ROTATION, 1.0),
     )
     for call in calls:
         for bond in (Bond.fput(beta=1.0), Bond(chi=[1.0] * 7 + [2.0]), Bond(chi=-0.1), Bond()):
@@ -78,28 +78,28 @@ NO_NUMBERS = ("0.1", None, [0.1, math.nan], [[0.1], [0.1, 0.2]], 0.1j, [], True,
 def test_wave_numbers_that_are_refused():
     for k in NO_NUMBERS:
         for call in (
-            lambda k: phonons.rate(ROTATION, k),
-            lambda k: phonons.kernel(ROTATION, k, 0.1),
-            lambda k: phonons.pair_kernel(k, [0.1, 0.2]),
-            phonons.pair_rate,
+            lambda k: noisy.rate(ROTATION, k),
+            lambda k: noisy.kernel(ROTATION, k, 0.1),
+            lambda k: noisy.pair_kernel(k, [0.1, 0.2]),
+            noisy.pair_rate,
         ):
             with pytest.raises(ValueError, match=r"^k (=|has) .*; allowed"):
                 call(k)
         with pytest.raises(ValueError, match=r"^k_prime (=|has) .*; allowed"):
-            phonons.kernel(ROTATION, 0.1, k)
+            noisy.kernel(ROTATION, 0.1, k)
         with pytest.raises(ValueError, match=r"^k_prime (=|has) .*; allowed"):
-            phonons.pair_kernel([0.1, 0.2], k)
+            noisy.pair_kernel([0.1, 0.2], k)
     with pytest.raises(ValueError, match=r"k and k_prime have shapes \(2,\) and \(3,\); allowed: what broad"):
-        phonons.kernel(ROTATION, [0.1, 0.2], [0.1, 0.2, 0.3])
+        noisy.kernel(ROTATION, [0.1, 0.2], [0.1, 0.2, 0.3])
     with pytest.raises(ValueError, match="k and k_prime have shapes"):
-        phonons.pair_kernel([0.1, 0.2], [0.1, 0.2, 0.3])
+        noisy.pair_kernel([0.1, 0.2], [0.1, 0.2, 0.3])
     with pytest.raises(ValueError, match="k and k_prime have shapes"):
-        phonons.pair_kernel(np.zeros((4, 2)), np.zeros((3, 2)))
+        noisy.pair_kernel(np.zeros((4, 2)), np.zeros((3, 2)))
     for k in ([0.1], 0.1):
         with pytest.raises(ValueError, match=r"k has shape .*; allowed: \(..., d\) with d of at least 2"):
-            phonons.pair_rate(k)
+            noisy.pair_rate(k)
     many = np.zeros((20_000, 2))  # a square of them would need 6 GB, and as much again on the way
-    for call in (partial(phonons.kernel, ROTATION), phonons.pair_kernel):
+    for call in (partial(noisy.kernel, ROTATION), noisy.pair_kernel):
         with pytest.raises(ValueError, match=r"k_prime = .* needs .* steps; allowed"):
             call(many[:, None], many)
 
@@ -107,23 +107,23 @@ def test_wave_numbers_that_are_refused():
 def test_numbers_that_are_refused():
     for n in (2, 3.0, True, None, 10**5, 10**400):
         with pytest.raises(ValueError, match=r"n = .*; allowed: an integer at least 3 and at most 10000"):
-            phonons.collision_matrix(ROTATION, n)
+            noisy.collision_matrix(ROTATION, n)
     for times in ([-1.0], [0.0, math.nan], [], [1.0, 1e61], "1", None, [1j], True, [[1.0], [1.0, 2.0]]):
         for call in (
-            lambda times: phonons.current_correlation(chain_of(1, 1), ROTATION, times),
-            lambda times: phonons.current_correlation_lattice(2, times),
+            lambda times: noisy.current_correlation(chain_of(1, 1), ROTATION, times),
+            lambda times: noisy.current_correlation_lattice(2, times),
         ):
             with pytest.raises(ValueError, match=r"times (=|has) .*; allowed"):
                 call(times)
     many = np.ones(10**6)
     with pytest.raises(ValueError, match=r"times = .* needs .* steps; allowed"):
-        phonons.current_correlation(chain_of(1, 1), ROTATION, many)
+        noisy.current_correlation(chain_of(1, 1), ROTATION, many)
     with pytest.raises(ValueError, match=r"times = .* needs .* steps; allowed"):
-        phonons.current_correlation_lattice(3, many)
+        noisy.current_correlation_lattice(3, many)
     calls = (
-        phonons.conductivity_lattice,
-        phonons.tail_lattice,
-        lambda d, **rest: phonons.current_correlation_lattice(d, [1.0], **rest),
+        noisy.conductivity_lattice,
+        noisy.tail_lattice,
+        lambda d, **rest: noisy.current_correlation_lattice(d, [1.0], **rest),
     )
     bad = [("chi", 0.0)]
     bad += [
@@ -139,10 +139,10 @@ def test_numbers_that_are_refused():
             with pytest.raises(ValueError, match=r"d = .*; allowed: an integer at least 2 and at most 100"):
                 call(d)
     with pytest.raises(ValueError, match=r"rate = 0\.0; allowed"):
-        phonons.tail_lattice(3, rate=0.0)
+        noisy.tail_lattice(3, rate=0.0)
     for rate in (1e-60, 1e60):
         with pytest.raises(ValueError, match=r"rate = .* and d = 90 have a prefactor of e\^.*; allowed"):
-            phonons.tail_lattice(90, rate=rate)
+            noisy.tail_lattice(90, rate=rate)
 
 
 def test_boltzmann_refuses():
@@ -150,16 +150,16 @@ def test_boltzmann_refuses():
     grid = {"spacing": 1.0, "dt": 0.1}
 
     def evolve(chain=PINNED, noise=ROTATION, energy=box, times=(1.0,), **rest):
-        return boltzmann.evolve(chain, noise, energy, times, **(grid | rest))
+        return transport.evolve(chain, noise, energy, times, **(grid | rest))
 
     for noise in (StretchFlip(1.0), PINNED, None):
         with pytest.raises(ValueError, match=r"noise = .*; allowed: a VelocityFlip"):
-            boltzmann.relax(noise, good, [1.0])
+            transport.relax(noise, good, [1.0])
         with pytest.raises(ValueError, match=r"noise = .*; allowed: a VelocityFlip"):
             evolve(noise=noise)
     for times in ([], [1.0, 0.5], [-1.0], [math.inf], [1e61], "1", None, [1j], [[1.0], [1.0, 2.0]], [[1.0]]):
         with pytest.raises(ValueError, match=r"times (=|has) .*; allowed"):
-            boltzmann.relax(ROTATION, good, times)
+            transport.relax(ROTATION, good, times)
         with pytest.raises(ValueError, match=r"times (=|has) .*; allowed"):
             evolve(times=times)
     for energy in (
@@ -173,7 +173,7 @@ def test_boltzmann_refuses():
         1.0,
     ):
         with pytest.raises(ValueError, match=r"energy (=|has) .*; allowed"):
-            boltzmann.relax(ROTATION, energy, [1.0])
+            transport.relax(ROTATION, energy, [1.0])
     for energy in (np.ones((2, 4)), np.ones((4, 2)), np.ones(4), -box, 1e300 * box, box + 0j, box > 0, None):
         with pytest.raises(ValueError, match=r"energy (=|has) .*; allowed"):
             evolve(energy=energy)
@@ -189,39 +189,39 @@ def test_boltzmann_refuses():
 def test_boltzmann_refuses_to_work_for_ever():
     box = np.ones((5, 4))
     with pytest.raises(ValueError, match=r"dt = 1e-50 needs 1\.0e\+50 steps; allowed: at most 1e\+08"):
-        boltzmann.evolve(PINNED, ROTATION, box, [1.0], spacing=1.0, dt=1e-50)
+        transport.evolve(PINNED, ROTATION, box, [1.0], spacing=1.0, dt=1e-50)
     with pytest.raises(ValueError, match=r"dt = 1e-07 needs 3\.0e\+08 steps; allowed: at most 1e\+08"):
-        boltzmann.evolve(PINNED, ROTATION, box, [10.0, 10.0, 20.0, 30.0], spacing=1.0, dt=1e-7)
+        transport.evolve(PINNED, ROTATION, box, [10.0, 10.0, 20.0, 30.0], spacing=1.0, dt=1e-7)
     with pytest.raises(ValueError, match=r"spacing = 1e-30 is crossed .* times in a step; allowed"):
-        boltzmann.evolve(PINNED, ROTATION, box, [1.0], spacing=1e-30, dt=1.0)
+        transport.evolve(PINNED, ROTATION, box, [1.0], spacing=1e-30, dt=1.0)
     with pytest.raises(ValueError, match=r"spacing = 1e-10 is crossed .* times in a step; allowed: 1e\+09"):
-        boltzmann.evolve(PINNED, ROTATION, box, [1.0], spacing=1e-10, dt=1.0)
-    (found,) = boltzmann.evolve(PINNED, ROTATION, box, [1.0], spacing=1.0, dt=1e50)  # one step of 1
+        transport.evolve(PINNED, ROTATION, box, [1.0], spacing=1e-10, dt=1.0)
+    (found,) = transport.evolve(PINNED, ROTATION, box, [1.0], spacing=1.0, dt=1e50)  # one step of 1
     np.testing.assert_allclose(found, 1, rtol=1e-12)
     late = np.broadcast_to(1.0, 10**7)
     with pytest.raises(ValueError, match=r"times = .* needs .* steps; allowed"):
-        boltzmann.evolve(PINNED, ROTATION, np.ones((10, 10)), late, spacing=1.0, dt=1.0)
+        transport.evolve(PINNED, ROTATION, np.ones((10, 10)), late, spacing=1.0, dt=1.0)
     with pytest.raises(ValueError, match=r"times = .* needs .* steps; allowed"):
-        boltzmann.relax(ROTATION, np.ones(100), late)
+        transport.relax(ROTATION, np.ones(100), late)
 
 
 def test_decay_rate_refuses():
     for q in (0.0, math.nan, [0.1], "1", None, True, 1j, 1e300, 1e-300):
         with pytest.raises(ValueError, match=r"q = .*; allowed: a"):
-            boltzmann.decay_rate(PINNED, ROTATION, q)
+            transport.decay_rate(PINNED, ROTATION, q)
     with pytest.raises(ValueError, match=r"q = 1e-59; allowed: larger"):
-        boltzmann.decay_rate(PINNED, VelocityFlip(1e30), 1e-59)
+        transport.decay_rate(PINNED, VelocityFlip(1e30), 1e-59)
     for q in (1.0, -1.0, 1e5, 1e55):
         with pytest.raises(ValueError, match=r"q = .*; allowed: small enough"):
-            boltzmann.decay_rate(PINNED, VelocityFlip(0.01), q)
+            transport.decay_rate(PINNED, VelocityFlip(0.01), q)
     for noise in (StretchFlip(1.0), None):
         with pytest.raises(ValueError, match=r"noise = .*; allowed: a VelocityFlip"):
-            boltzmann.decay_rate(PINNED, noise, 0.1)
+            transport.decay_rate(PINNED, noise, 0.1)
     with pytest.raises(ValueError, match=r"noise\.rate = 0\.0; allowed: a number"):
-        boltzmann.decay_rate(PINNED, VelocityFlip(0.0), 0.1)
+        transport.decay_rate(PINNED, VelocityFlip(0.0), 0.1)
     for chain in (None, Chain(8, Bond.fput(beta=1.0)), Chain(8, Bond())):
         with pytest.raises(ValueError, match=r"chain .*; allowed"):
-            boltzmann.decay_rate(chain, ROTATION, 0.1)
+            transport.decay_rate(chain, ROTATION, 0.1)
 
 
 def test_flights_refuse():

@@ -12,7 +12,7 @@ from lattice import mean
 from lattice._kernels.noise import ANGLES
 from lattice._kernels.pairs import store, turn_pairs
 from lattice._kernels.random import fill_normal, streams
-from lattice.kinetic import phonons
+from lattice.kinetic import noisy
 from lattice.micro import lattice, wavefield
 from tests import naive
 
@@ -125,7 +125,7 @@ def test_mean_wave_decays_at_the_rate_of_the_kernel():
     _, late = lattice.evolve(crystal, 0 * p, p, [t], rate=rate, dt=0.1, rng=6)
     wave = np.fft.fftn(late[0][:, 0], axes=(1, 2)).real[:, [0, 1, 2, 2], [1, 1, 0, 2]]
     k = np.array([[0, 1], [1, 1], [2, 0], [2, 2]]) / 4
-    phi, omega = rate * phonons.pair_rate(k), crystal.frequencies[[0, 1, 2, 2], [1, 1, 0, 2]]
+    phi, omega = rate * noisy.pair_rate(k), crystal.frequencies[[0, 1, 2, 2], [1, 1, 0, 2]]
     expected = [
         scipy.linalg.expm(t * np.array([[0, 1], [-(w**2), -f]]))[1, 1]
         for f, w in zip(phi, omega, strict=True)

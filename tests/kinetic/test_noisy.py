@@ -10,7 +10,7 @@ import scipy.optimize
 import scipy.special
 
 from lattice import Bond, Chain, Pin, ThreeSiteRotation, VelocityExchange, VelocityFlip
-from lattice.kinetic import phonons
+from lattice.kinetic import noisy
 from lattice.waves import group_velocity
 
 NOISES = (VelocityFlip(0.7), VelocityExchange(0.7), ThreeSiteRotation(0.7))
@@ -71,12 +71,12 @@ def test_kernel_and_rate_from_the_generator(noise):
     distance = sites[:, None] - sites
     for k_prime in k:
         wave = np.exp(2j * np.pi * k_prime * sites)
-        np.testing.assert_allclose(mean(wave), -phonons.rate(noise, k_prime) * wave, atol=1e-13)
+        np.testing.assert_allclose(mean(wave), -noisy.rate(noise, k_prime) * wave, atol=1e-13)
         correlation = np.cos(2 * np.pi * k_prime * distance)
         change = square(correlation)
         phases = np.exp(-2j * np.pi * k[:, None, None] * distance)
         spectrum, change = ((phases * c).sum(axis=(1, 2)) / n for c in (correlation, change))
-        expected = 2 * phonons.kernel(noise, k, k_prime) - 2 * phonons.rate(noise, k) * spectrum
+        expected = 2 * noisy.kernel(noise, k, k_prime) - 2 * noisy.rate(noise, k) * spectrum
         np.testing.assert_allclose(change, expected, atol=1e-13)
 
 
@@ -101,12 +101,12 @@ def test_pair_kernel_and_rate_from_the_generator(d):
     k_prime = np.array([1, 2, 0][:d]) / side
     for k in (k_prime, np.array([1, 0, 2][:d]) / side):
         wave = np.kron(np.eye(d)[1], np.exp(2j * np.pi * sites @ k))
-        np.testing.assert_allclose(mean(wave), -phonons.pair_rate(k) * wave, atol=1e-12)
+        np.testing.assert_allclose(mean(wave), -noisy.pair_rate(k) * wave, atol=1e-12)
         correlation = np.kron(np.diag(np.eye(d)[0]), np.cos(2 * np.pi * distance @ k_prime))
         blocks = square(correlation).reshape(d, len(sites), d, len(sites))
         phases = np.exp(-2j * np.pi * distance @ k)
-        gain = 2 * phonons.pair_kernel(k, k_prime)
-        loss = 2 * phonons.pair_rate(k) * (phases * np.cos(2 * np.pi * distance @ k_prime)).sum() / len(sites)
+        gain = 2 * noisy.pair_kernel(k, k_prime)
+        loss = 2 * noisy.pair_rate(k) * (phases * np.cos(2 * np.pi * distance @ k_prime)).sum() / len(sites)
         for i in range(d):
             change = (phases * blocks[i, :, i]).sum() / len(sites)
             assert abs(change - (gain / (d - 1) if i else -loss)) < 1e-11
@@ -115,10 +115,10 @@ def test_pair_kernel_and_rate_from_the_generator(d):
 @pytest.mark.parametrize("noise", NOISES)
 def test_kernels_are_symmetric_not_negative_and_keep_the_energy(noise):
     k = np.arange(48) / 48
-    r = phonons.kernel(noise, k[:, None], k)
+    r = noisy.kernel(noise, k[:, None], k)
     assert (r >= 0).all()
     np.testing.assert_allclose(r, r.T, atol=1e-15)
-    np.testing.assert_allclose(r.mean(axis=1), phonons.rate(noise, k), atol=1e-14)
+    np.testing.assert_allclose(r.mean(axis=1), noisy.rate(noise, k), atol=1e-14)
     rank = 2 if isinstance(noise, ThreeSiteRotation) else 1
     assert np.linalg.matrix_rank(r, tol=1e-10) == rank
     velocity = group_velocity(chain_of(1.0, 1.0), k)
@@ -132,32 +132,32 @@ def test_kernel_of_the_rotation_is_the_printed_one_with_one_zero_more():
     s, s_prime = np.sin(np.pi * k) ** 2, np.sin(np.pi * k_prime) ** 2
     printed = 4 / 3 * (2 * a * s_prime + 2 * b * s - a * b)
     unit = ThreeSiteRotation(1.0)
-    np.testing.assert_allclose(phonons.kernel(unit, k, k_prime), printed, atol=1e-14)
+    np.testing.assert_allclose(noisy.kernel(unit, k, k_prime), printed, atol=1e-14)
     decay = 4 / 3 * s * (1 + 2 * np.cos(np.pi * k) ** 2)
-    np.testing.assert_allclose(phonons.rate(unit, k), decay, atol=1e-14)
+    np.testing.assert_allclose(noisy.rate(unit, k), decay, atol=1e-14)
     grid = np.arange(1, 40) / 40  # no wave number 0
-    zero = np.argwhere(phonons.kernel(unit, grid[:, None], grid) < 1e-20)
+    zero = np.argwhere(noisy.kernel(unit, grid[:, None], grid) < 1e-20)
     assert grid[zero].tolist() == [[0.5, 0.5]]
 
 
 def test_pair_kernel_keeps_the_energy_and_has_rank_d():
     for d in (2, 3):
         k = np.array(list(np.ndindex(*[4] * d))) / 4
-        r = phonons.pair_kernel(k[:, None], k)
-        np.testing.assert_allclose(r.mean(axis=1), phonons.pair_rate(k), atol=1e-13)
+        r = noisy.pair_kernel(k[:, None], k)
+        np.testing.assert_allclose(r.mean(axis=1), noisy.pair_rate(k), atol=1e-13)
         assert np.linalg.matrix_rank(r, tol=1e-10) == d
 
 
 def test_collision_matrix_and_its_isolated_eigenvalue():
     """-6(√6 - 1)/5 by the dense matrix and by the 2 × 2 secular equation that the rank leaves."""
     for noise in NOISES:
-        matrix = phonons.collision_matrix(noise, 5)
+        matrix = noisy.collision_matrix(noise, 5)
         np.testing.assert_allclose(matrix.sum(axis=0), 0, atol=1e-14)
         assert np.linalg.eigvalsh(matrix)[-1] < 1e-14
     exact = -1.7393876913398137
-    assert abs(phonons.isolated_eigenvalue(ThreeSiteRotation(1.0)) - exact) < 1e-14
-    assert abs(phonons.isolated_eigenvalue(ROTATION) - 0.7 * exact) < 1e-14
-    dense = np.linalg.eigvalsh(phonons.collision_matrix(ThreeSiteRotation(1.0), 120))
+    assert abs(noisy.isolated_eigenvalue(ThreeSiteRotation(1.0)) - exact) < 1e-14
+    assert abs(noisy.isolated_eigenvalue(ROTATION) - 0.7 * exact) < 1e-14
+    dense = np.linalg.eigvalsh(noisy.collision_matrix(ThreeSiteRotation(1.0), 120))
     assert abs(dense[0] - exact) < 1e-12
     assert dense[1] > -1.5 - 1e-12  # the continuum ends at -3/2, here to rounding
 
@@ -183,27 +183,27 @@ def test_conductivity_is_the_integral(noise, pin, chi):
     chain = chain_of(pin, chi)
 
     def integrand(k):
-        return float(group_velocity(chain, k) ** 2 / phonons.rate(noise, k))
+        return float(group_velocity(chain, k) ** 2 / noisy.rate(noise, k))
 
     integral = scipy.integrate.quad(integrand, 0, 0.5, points=[0.02, 0.1], epsabs=0, epsrel=1e-11)[0]
-    assert abs(phonons.conductivity(chain, noise) / (2 * integral) - 1) < 1e-10
+    assert abs(noisy.conductivity(chain, noise) / (2 * integral) - 1) < 1e-10
 
 
 def test_conductivity_by_hand():
-    assert abs(phonons.conductivity(chain_of(1, 1), ThreeSiteRotation(1)) - 0.3554395089236066) < 1e-15
+    assert abs(noisy.conductivity(chain_of(1, 1), ThreeSiteRotation(1)) - 0.3554395089236066) < 1e-15
     golden = (math.sqrt(5) - 1) / 2
-    assert abs(phonons.conductivity(chain_of(1, 1), VelocityExchange(1)) - golden / 2) < 1e-15
-    assert abs(phonons.conductivity(chain_of(1, 1), VelocityFlip(1)) - golden**2 / 4) < 1e-15
+    assert abs(noisy.conductivity(chain_of(1, 1), VelocityExchange(1)) - golden / 2) < 1e-15
+    assert abs(noisy.conductivity(chain_of(1, 1), VelocityFlip(1)) - golden**2 / 4) < 1e-15
     # weak coupling between the sites: v² = (χ sin 2πk)²/ω₀², and no digits are lost
-    assert abs(phonons.conductivity(chain_of(1e12, 1), VelocityFlip(1)) * 4e12 - 1) < 1e-11
+    assert abs(noisy.conductivity(chain_of(1e12, 1), VelocityFlip(1)) * 4e12 - 1) < 1e-11
 
 
 def test_conductivity_without_pin_is_finite_only_if_momentum_is_lost():
-    assert abs(phonons.conductivity(chain_of(0, 1.3), VelocityFlip(0.5)) - 1.3 / 2) < 1e-15
+    assert abs(noisy.conductivity(chain_of(0, 1.3), VelocityFlip(0.5)) - 1.3 / 2) < 1e-15
     for noise in (EXCHANGE, ROTATION):
-        assert phonons.conductivity(chain_of(0, 1.3), noise) == math.inf
+        assert noisy.conductivity(chain_of(0, 1.3), noise) == math.inf
     for kind in (VelocityFlip, VelocityExchange, ThreeSiteRotation):
-        assert phonons.conductivity(chain_of(1, 1), kind(0.0)) == math.inf
+        assert noisy.conductivity(chain_of(1, 1), kind(0.0)) == math.inf
 
 
 def cube_integral(f, d, nodes=24):
@@ -231,8 +231,8 @@ def all_velocities_squared(k, chi, pin):
     [(3, 0.0, 0.064548257394), (2, 1.0, 0.064533620243), (3, 1.0, 0.034773346070)],
 )
 def test_conductivity_lattice_by_a_quadrature_over_rays(d, pin, expected):
-    direct = cube_integral(lambda k: all_velocities_squared(k, 1.0, pin) / phonons.pair_rate(k), d)
-    value = phonons.conductivity_lattice(d, pin=pin)
+    direct = cube_integral(lambda k: all_velocities_squared(k, 1.0, pin) / noisy.pair_rate(k), d)
+    value = noisy.conductivity_lattice(d, pin=pin)
     assert abs(value / direct - 1) < 1e-10
     assert abs(value - expected) < 1e-12
 
@@ -242,15 +242,15 @@ def test_conductivity_lattice_without_pin_counts_the_returns_of_a_random_walk():
     gammas = math.prod(math.gamma(j / 24) for j in (1, 5, 7, 11))
     visits = math.sqrt(6) / (32 * math.pi**3) * gammas
     assert abs(visits - 1.516386059151978) < 1e-14
-    value = phonons.conductivity_lattice(3, chi=1.3, rate=0.7)
+    value = noisy.conductivity_lattice(3, chi=1.3, rate=0.7)
     assert abs(value / (1.3 / (8 * 0.7) * (visits - 1)) - 1) < 1e-13
-    assert phonons.conductivity_lattice(2) == math.inf
-    assert phonons.conductivity_lattice(3, rate=0.0) == math.inf
+    assert noisy.conductivity_lattice(2) == math.inf
+    assert noisy.conductivity_lattice(3, rate=0.0) == math.inf
 
 
 def test_conductivity_lattice_with_weak_pin_grows_like_a_logarithm():
     """Between two pins, C(t)'s tail χ/8πγt is cut off at times in the ratio of the pins."""
-    difference = phonons.conductivity_lattice(2, pin=1e-10) - phonons.conductivity_lattice(2, pin=1e-8)
+    difference = noisy.conductivity_lattice(2, pin=1e-10) - noisy.conductivity_lattice(2, pin=1e-8)
     assert abs(difference / (math.log(100) / (8 * math.pi)) - 1) < 1e-6
 
 
@@ -260,21 +260,21 @@ def test_current_correlation_by_the_trapezoidal_rule_over_the_period(noise, pin,
     """The integrand is periodic and analytic, so the rule converges exponentially."""
     chain, times = chain_of(pin, chi), np.array([[0.0, 1.0], [10.0, 300.0]])
     k = (np.arange(2000) + 0.5) / 2000
-    square, phi = group_velocity(chain, k) ** 2, phonons.rate(noise, k)
+    square, phi = group_velocity(chain, k) ** 2, noisy.rate(noise, k)
     direct = (square * np.exp(-times[..., None] * phi)).mean(axis=-1)
-    value = phonons.current_correlation(chain, noise, times)
+    value = noisy.current_correlation(chain, noise, times)
     np.testing.assert_allclose(value, direct, rtol=1e-12, atol=1e-300)
 
 
 def test_current_correlation_values():
     times = [1.0, 10.0, 100.0]
     unit = ThreeSiteRotation(1.0)
-    unpinned = phonons.current_correlation(chain_of(0, 1), unit, times)
+    unpinned = noisy.current_correlation(chain_of(0, 1), unit, times)
     np.testing.assert_allclose(unpinned, [0.29202810841737, 0.08981232997928, 0.02822724233112], atol=2e-14)
-    pinned = phonons.current_correlation(chain_of(1, 1), unit, times)
+    pinned = noisy.current_correlation(chain_of(1, 1), unit, times)
     np.testing.assert_allclose(pinned, [0.07640203777800, 0.00407744177690, 0.00013958375181], atol=2e-14)
     # exchange without a pin: modified Bessel functions
-    exchange = phonons.current_correlation(chain_of(0, 1.3), EXCHANGE, times)
+    exchange = noisy.current_correlation(chain_of(0, 1.3), EXCHANGE, times)
     z = 1.4 * np.array(times)
     np.testing.assert_allclose(exchange, 0.65 * (scipy.special.i0e(z) + scipy.special.i1e(z)), rtol=1e-13)
 
@@ -285,10 +285,10 @@ def test_current_correlation_lattice_by_a_quadrature_over_rays(d, pin):
     times = np.array([0.0, 1.0, 7.0])
 
     def integrand(k, t):
-        return all_velocities_squared(k, 1.3, pin) * np.exp(-0.7 * t * phonons.pair_rate(k))
+        return all_velocities_squared(k, 1.3, pin) * np.exp(-0.7 * t * noisy.pair_rate(k))
 
     direct = [cube_integral(lambda k, t=t: integrand(k, t), d, nodes=40) for t in times]
-    value = phonons.current_correlation_lattice(d, times, chi=1.3, pin=pin, rate=0.7)
+    value = noisy.current_correlation_lattice(d, times, chi=1.3, pin=pin, rate=0.7)
     np.testing.assert_allclose(value, direct, rtol=1e-9)
 
 
@@ -318,9 +318,9 @@ def test_lattice_by_adaptive_cubature(d, chi, pin, rate):
         flow, phi = parts(k)
         return flow.sum(axis=-1) / phi  # d v₁², made symmetric: it then has a limit at k = 0
 
-    value = phonons.current_correlation_lattice(d, times, chi=chi, pin=pin, rate=rate)
+    value = noisy.current_correlation_lattice(d, times, chi=chi, pin=pin, rate=rate)
     np.testing.assert_allclose(value, cubature(correlation, d), rtol=1e-10)
-    value = phonons.conductivity_lattice(d, chi=chi, pin=pin, rate=rate)
+    value = noisy.conductivity_lattice(d, chi=chi, pin=pin, rate=rate)
     assert abs(value / cubature(conductivity, d, rtol=1e-9) - 1) < 1e-8
 
 
@@ -329,7 +329,7 @@ def test_lattice_by_adaptive_cubature(d, chi, pin, rate):
 def test_tail_of_the_lattice_by_quadrature(d, pin):
     """Long waves, for which Σ_l v_l² depends on |k| alone, on the scale k = x/√t at t = 10⁸."""
     chi, rate, t = 1.3, 0.7, 1e8
-    law = phonons.tail_lattice(d, chi=chi, pin=pin, rate=rate)
+    law = noisy.tail_lattice(d, chi=chi, pin=pin, rate=rate)
     area = {2: 2 * math.pi, 3: 4 * math.pi}[d]
 
     def integrand(x):
@@ -339,7 +339,7 @@ def test_tail_of_the_lattice_by_quadrature(d, pin):
 
     direct = scipy.integrate.quad(integrand, 0, 8, points=[0.2, 0.5, 1], epsabs=0, epsrel=1e-12)[0]
     assert abs(law.prefactor * t ** (law.exponent + d / 2) / direct - 1) < 1e-10
-    value = phonons.current_correlation_lattice(d, [t], chi=chi, pin=pin, rate=rate)[0]
+    value = noisy.current_correlation_lattice(d, [t], chi=chi, pin=pin, rate=rate)[0]
     assert abs(value * t ** (d / 2) / direct - 1) < 1e-6
 
 
@@ -347,10 +347,10 @@ def test_tail_of_the_lattice_by_quadrature(d, pin):
     ("correlation", "conductivity"),
     [
         (
-            lambda t: phonons.current_correlation(chain_of(1.0, 1.3), ROTATION, t),
-            phonons.conductivity(chain_of(1.0, 1.3), ROTATION),
+            lambda t: noisy.current_correlation(chain_of(1.0, 1.3), ROTATION, t),
+            noisy.conductivity(chain_of(1.0, 1.3), ROTATION),
         ),
-        (lambda t: phonons.current_correlation_lattice(3, t), phonons.conductivity_lattice(3)),
+        (lambda t: noisy.current_correlation_lattice(3, t), noisy.conductivity_lattice(3)),
     ],
 )
 def test_conductivity_is_the_time_integral_of_the_correlation(correlation, conductivity):
@@ -366,11 +366,11 @@ def test_tails(d, pin):
     times = np.array([1e4, 2e4])
     if d == 1:
         chain = chain_of(pin, 1.3)
-        value, law = phonons.current_correlation(chain, ROTATION, times), phonons.tail(chain, ROTATION)
-        assert law == phonons.tail(chain, EXCHANGE)
+        value, law = noisy.current_correlation(chain, ROTATION, times), noisy.tail(chain, ROTATION)
+        assert law == noisy.tail(chain, EXCHANGE)
     else:
-        value = phonons.current_correlation_lattice(d, times, chi=1.3, pin=pin, rate=0.7)
-        law = phonons.tail_lattice(d, chi=1.3, pin=pin, rate=0.7)
+        value = noisy.current_correlation_lattice(d, times, chi=1.3, pin=pin, rate=0.7)
+        law = noisy.tail_lattice(d, chi=1.3, pin=pin, rate=0.7)
     assert law.exponent == -d / 2 - (1 if pin else 0)
     deviation = value / (law.prefactor * times**law.exponent) - 1
     assert 1e-6 < abs(deviation[0]) < 1e-3
@@ -381,21 +381,21 @@ def test_tails(d, pin):
 def test_correlations_long_after(pin):
     """At 10⁵⁰ the law of the tail is exact, whatever else is asked for in the same call."""
     chain, times = chain_of(pin, 1.3), [1e-3, 1e50]
-    law = phonons.tail(chain, ROTATION)
-    late = phonons.current_correlation(chain, ROTATION, times)[1]
+    law = noisy.tail(chain, ROTATION)
+    late = noisy.current_correlation(chain, ROTATION, times)[1]
     assert abs(late / (law.prefactor * 1e50**law.exponent) - 1) < 1e-12
     for d in (2, 3):
-        law = phonons.tail_lattice(d, chi=1.3, pin=pin, rate=0.7)
-        late = phonons.current_correlation_lattice(d, times, chi=1.3, pin=pin, rate=0.7)[1]
+        law = noisy.tail_lattice(d, chi=1.3, pin=pin, rate=0.7)
+        late = noisy.current_correlation_lattice(d, times, chi=1.3, pin=pin, rate=0.7)[1]
         assert abs(late / (law.prefactor * 1e50**law.exponent) - 1) < 1e-12
 
 
 def test_lattice_with_a_pin_far_from_the_springs():
     """Stiff: every site alone, with C(0) = dχ²/2ω₀².  Weak, d = 2: the logarithm goes on."""
     for d in (2, 3):
-        found = phonons.current_correlation_lattice(d, 0.0, pin=1e50)
+        found = noisy.current_correlation_lattice(d, 0.0, pin=1e50)
         assert abs(found / (d / 2e50) - 1) < 1e-12
-    grown = phonons.conductivity_lattice(2, pin=1e-55) - phonons.conductivity_lattice(2, pin=1e-45)
+    grown = noisy.conductivity_lattice(2, pin=1e-55) - noisy.conductivity_lattice(2, pin=1e-45)
     assert abs(grown / (10 * math.log(10) / (8 * math.pi)) - 1) < 1e-12
 
 
@@ -408,18 +408,18 @@ def test_extreme_numbers_give_finite_results(chi, pin):
     pin_of_ones = min(pin / chi, 1e60) if pin else 0.0
     times = np.array([0.0, 1e-3, 1.0, 1e3])
     for d in (2, 3, 100):
-        kappa = phonons.conductivity_lattice(d, chi=chi, pin=pin)
-        C = phonons.current_correlation_lattice(d, times / root, chi=chi, pin=pin, rate=root)
+        kappa = noisy.conductivity_lattice(d, chi=chi, pin=pin)
+        C = noisy.current_correlation_lattice(d, times / root, chi=chi, pin=pin, rate=root)
         assert np.isfinite(C).all()
         assert math.isfinite(kappa) or (pin == 0 and d == 2)
         if pin / chi == pin_of_ones and (pin == 0 or pin / chi >= 1e-60):
-            ones = phonons.current_correlation_lattice(d, times, pin=pin_of_ones)
+            ones = noisy.current_correlation_lattice(d, times, pin=pin_of_ones)
             np.testing.assert_allclose(C, chi * ones, rtol=1e-11)
     for noise in (VelocityFlip(root), VelocityExchange(root), ThreeSiteRotation(root)):
-        C = phonons.current_correlation(chain_of(pin, chi), noise, [*(times / root), 1e60])
+        C = noisy.current_correlation(chain_of(pin, chi), noise, [*(times / root), 1e60])
         assert np.isfinite(C).all()
         assert C[0] > 0
-        kappa = phonons.conductivity(chain_of(pin, chi), noise)
+        kappa = noisy.conductivity(chain_of(pin, chi), noise)
         assert kappa > 0
         assert math.isfinite(kappa) or pin == 0
 
@@ -427,10 +427,8 @@ def test_extreme_numbers_give_finite_results(chi, pin):
 def test_wave_numbers_of_any_size_are_periodic():
     """A float above 2⁵³ is an integer, where the noise that keeps the momentum does nothing."""
     far = np.array([1e300, -(2.0**60), 1e16, 7.0])
-    assert (phonons.rate(ROTATION, far) == 0).all()
-    assert (phonons.kernel(EXCHANGE, far, 0.3) == 0).all()
-    assert (phonons.pair_rate(np.stack([far, far], axis=-1)) == 0).all()
-    np.testing.assert_allclose(
-        phonons.rate(ROTATION, 2.0**40 + 0.25), phonons.rate(ROTATION, 0.25), rtol=1e-15
-    )
-    np.testing.assert_allclose(phonons.rate(EXCHANGE, -1e-150), 2.8 * math.pi**2 * 1e-300, rtol=1e-14)
+    assert (noisy.rate(ROTATION, far) == 0).all()
+    assert (noisy.kernel(EXCHANGE, far, 0.3) == 0).all()
+    assert (noisy.pair_rate(np.stack([far, far], axis=-1)) == 0).all()
+    np.testing.assert_allclose(noisy.rate(ROTATION, 2.0**40 + 0.25), noisy.rate(ROTATION, 0.25), rtol=1e-15)
+    np.testing.assert_allclose(noisy.rate(EXCHANGE, -1e-150), 2.8 * math.pi**2 * 1e-300, rtol=1e-14)

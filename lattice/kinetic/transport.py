@@ -1,6 +1,6 @@
 r"""Solutions of the phonon Boltzmann equation of noisy chains, in time, in space and at long wavelengths.
 
-Every collision kernel of :mod:`~lattice.kinetic.phonons` is a short sum of products,
+Every collision kernel of :mod:`~lattice.kinetic.noisy` is a short sum of products,
 :math:`R(k, k') = \sum_{ab} G_{ab}\, s^a s'^b` with :math:`s = \sin^2 \pi k` and powers 0 to 2.  Gains
 then cost a few scalar products, and a Fourier mode in space is a small determinant.
 """
@@ -19,7 +19,7 @@ from .._check import instance, number, reals, shown, work
 from ..chain import Chain
 from ..noise import VelocityExchange, VelocityFlip
 from ..waves import group_velocity, wave_numbers
-from .phonons import (
+from .noisy import (
     LARGEST,
     MOST,
     SMALLEST,
