@@ -10,7 +10,7 @@ import numba
 import numpy as np
 
 from lattice import Bond, Chain, State
-from lattice.micro.evolve import evolve
+from lattice.micro.evolution import evolve
 
 from .measure import Comparison, compile_c, interleaved, pointer
 

@@ -13,7 +13,7 @@ from pyhamsys import Parameters, solve_ivp_symp
 from scipy.integrate import solve_ivp
 
 from lattice import Bond, Chain, State, energy
-from lattice.micro.evolve import evolve
+from lattice.micro.evolution import evolve
 
 from .measure import Comparison, interleaved
 

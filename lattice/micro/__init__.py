@@ -3,9 +3,9 @@
 from . import lattice, moments, wavefield, wigner
 from .currents import *
 from .currents import __all__ as _currents
-from .evolve import *
-from .evolve import __all__ as _evolve
-from .green_kubo import *
-from .green_kubo import __all__ as _green_kubo
+from .evolution import *
+from .evolution import __all__ as _evolve
+from .response import *
+from .response import __all__ as _green_kubo
 
 __all__ = ["lattice", "moments", "wavefield", "wigner", *_currents, *_evolve, *_green_kubo]

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from lattice import Bond, Chain, Langevin, Pin, State, energy, site_energy
 from lattice.micro.currents import bath_power, energy_current
-from lattice.micro.evolve import evolve
+from lattice.micro.evolution import evolve
 from tests import naive
 
 BOUNDARIES = ["periodic", "fixed", "free", ("fixed", "free"), ("free", "fixed")]

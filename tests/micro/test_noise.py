@@ -21,7 +21,7 @@ from lattice import (
     VelocityFlip,
 )
 from lattice._kernels.random import streams
-from lattice.micro.evolve import _SCHEMES, STRIP, evolve
+from lattice.micro.evolution import _SCHEMES, STRIP, evolve
 from tests import naive
 
 NOISES = [VelocityFlip, StretchFlip, VelocityExchange, ThreeSiteRotation]
@@ -38,7 +38,7 @@ def boundaries(kind):
 @pytest.fixture
 def any_step(monkeypatch):
     """The kernels take any rate and any step; only `evolve` refuses what would be inaccurate."""
-    monkeypatch.setattr(importlib.import_module("lattice.micro.evolve"), "MOST_DECAY", math.inf)
+    monkeypatch.setattr(importlib.import_module("lattice.micro.evolution"), "MOST_DECAY", math.inf)
 
 
 def random_state(seed, replicas, n):

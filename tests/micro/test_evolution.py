@@ -16,7 +16,7 @@ from scipy.integrate import solve_ivp
 
 from lattice import Bond, Chain, Langevin, Pin, State, VelocityFlip
 from lattice._kernels.random import streams
-from lattice.micro.evolve import _SCHEMES, STRIP, BlowUp, Trajectory, evolve
+from lattice.micro.evolution import _SCHEMES, STRIP, BlowUp, Trajectory, evolve
 from lattice.micro.moments import stationary
 from tests import naive
 

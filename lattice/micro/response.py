@@ -22,7 +22,7 @@ from ..estimate import Estimate, Untrusted
 from ..noise import ThreeSiteRotation, VelocityExchange
 from ..stats import mean
 from .currents import energy_current
-from .evolve import Trajectory
+from .evolution import Trajectory
 
 __all__ = ["GreenKubo", "converged", "green_kubo"]
 
