@@ -87,7 +87,7 @@ def comparisons() -> Iterator[Comparison]:
     rng = np.random.default_rng(0)
     jumps = TIME  # on average one a unit of time
     work: dict[str, tuple[Callable[[], object], float]] = {
-        "ours": (partial(flights.fly, chain, noise, [TIME], size, rng=1), size * jumps),
+        "ours": (partial(flights.simulate, chain, noise, [TIME], size, rng=1), size * jumps),
         "naive numba": (partial(naive_flights, some), some * jumps),
         "numpy": (partial(numpy_flights, few, rng), few * jumps),
     }

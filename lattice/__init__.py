@@ -1,33 +1,84 @@
 """How heat travels, from oscillators to Boltzmann and Fourier.
 
-The ground floor is public here; the storeys are `lattice.micro` (what particles
-do) and `lattice.kinetic` (what distributions do), which never import each other.
+The ground floor is public here.  The storeys, which never import each other, are loaded on first use:
+`lattice.micro` (what particles do), `lattice.kinetic` (what distributions do) and `lattice.macro` (what
+conserved fields do); likewise `lattice.figures`, which needs matplotlib and ipywidgets.
 """
 
-from . import chain as _chain
-from . import estimate as _estimate
-from . import fits as _fits
-from . import noise as _noise
-from . import replicas as _replicas
-from . import stats as _stats
-from . import thermo as _thermo
-from . import waves as _waves
-from .chain import *
-from .estimate import *
-from .fits import *
-from .noise import *
-from .replicas import *
-from .stats import *
-from .thermo import *
-from .waves import *
+from importlib import import_module as _import
+from types import ModuleType as _Module
+
+from .chain import Bond, Chain, Pin, State, energy, kinetic_energy, site_energy
+from .estimate import Estimate, Untrusted
+from .fits import PowerLaw, power_law
+from .noise import Langevin, StretchFlip, ThreeSiteRotation, VelocityExchange, VelocityFlip, bath_sites
+from .replicas import ReplicaError, StoreError, ensemble
+from .stats import autocorrelation_time, blocking, jackknife, mean
+from .thermo import heat_capacity, log_partition, mean_energy, thermal
+from .waves import (
+    NormalModes,
+    dispersion,
+    fourier,
+    group_velocity,
+    inverse_fourier,
+    mode_energy,
+    normal_modes,
+    wave_action,
+    wave_field,
+    wave_numbers,
+)
+
+__version__ = "0.1.0"
 
 __all__ = [
-    *_chain.__all__,
-    *_noise.__all__,
-    *_waves.__all__,
-    *_thermo.__all__,
-    *_estimate.__all__,
-    *_stats.__all__,
-    *_fits.__all__,
-    *_replicas.__all__,
+    "Bond",
+    "Chain",
+    "Estimate",
+    "Langevin",
+    "NormalModes",
+    "Pin",
+    "PowerLaw",
+    "ReplicaError",
+    "State",
+    "StoreError",
+    "StretchFlip",
+    "ThreeSiteRotation",
+    "Untrusted",
+    "VelocityExchange",
+    "VelocityFlip",
+    "autocorrelation_time",
+    "bath_sites",
+    "blocking",
+    "dispersion",
+    "energy",
+    "ensemble",
+    "fourier",
+    "group_velocity",
+    "heat_capacity",
+    "inverse_fourier",
+    "jackknife",
+    "kinetic_energy",
+    "log_partition",
+    "mean",
+    "mean_energy",
+    "mode_energy",
+    "normal_modes",
+    "power_law",
+    "site_energy",
+    "thermal",
+    "wave_action",
+    "wave_field",
+    "wave_numbers",
 ]
+
+STOREYS = ("figures", "kinetic", "macro", "micro")
+
+
+def __getattr__(name: str) -> _Module:
+    if name in STOREYS:
+        return _import(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *STOREYS])

@@ -37,7 +37,7 @@ RECORDS = {
     "lattice.PowerLaw",
     "micro.GreenKubo",
     "micro.Trajectory",
-    "micro.moments.Conductivity",
+    "micro.Conductivity",
     "micro.moments.StationaryMoments",
     "kinetic.noisy.Tail",
     "figures.Slider",
@@ -193,9 +193,9 @@ def calls():
             "baths": (warm, cold),
             "noise": flip,
         },
-        "micro.moments.conductivity": {"chain": ring, "noise": rotation},
+        "micro.exact_kappa": {"chain": ring, "noise": rotation},
         "micro.moments.stationary": {"chain": line, "baths": (warm, cold), "noise": flip},
-        "micro.moments.evolution": {
+        "micro.moments.evolve": {
             "chain": line,
             "start": m.moments,
             "times": times,
@@ -205,8 +205,8 @@ def calls():
         "micro.wavefield.frequencies": {"couplings": np.array([2.5, -1.0, 0.0, -1.0])},
         "micro.wavefield.propagate": {"omega": omega, "q": q, "p": p, "time": 1.5},
         "micro.wavefield.field": {"omega": omega, "q": q, "p": p},
-        "micro.wigner.wigner": {"field": wave(8)},
-        "micro.wigner.smoothed": {"field": wave(16), "places": np.array([0.0, 3.5]), "width": 1.0},
+        "micro.wigner.distribution": {"field": wave(8)},
+        "micro.wigner.husimi": {"field": wave(16), "places": np.array([0.0, 3.5]), "width": 1.0},
         "kinetic.ballistic.absorption": {"chain": ring, "friction": 0.5, "k": k, "end": "free"},
         "kinetic.ballistic.current": {"chain": line, "left": warm, "right": cold},
         "kinetic.transport.decay_rate": {"chain": ring, "noise": rotation, "q": 0.01},
@@ -219,7 +219,7 @@ def calls():
             "spacing": 1.0,
             "dt": 0.1,
         },
-        "kinetic.flights.fly": {
+        "kinetic.flights.simulate": {
             "chain": ring,
             "noise": rotation,
             "times": times,
@@ -240,13 +240,13 @@ def calls():
         "kinetic.noisy.rate": {"noise": rotation, "k": k},
         "kinetic.noisy.tail": {"chain": ring, "noise": rotation},
         "kinetic.noisy.tail_lattice": {"d": 3, **square},
-        "macro.diffusion.kernel": {
+        "macro.diffusion.heat_kernel": {
             "x": np.array([-1.0, 0.0, 2.0]),
             "time": 1.5,
             "constant": 0.5,
             "index": 1.5,
         },
-        "macro.diffusion.spread": {
+        "macro.diffusion.evolve": {
             "profile": np.array([[0.0, 1.0, 2.0, 0.0]]),
             "time": 1.5,
             "constant": 0.5,

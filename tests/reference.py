@@ -108,8 +108,8 @@ def cases():
             ),
             "kinetic.transport.relax": lambda n: kinetic.transport.relax(n, start, k),
             "kinetic.transport.decay_rate": lambda n: kinetic.transport.decay_rate(pinned, n, 0.02),
-            "kinetic.flights.fly": lambda n: kinetic.flights.fly(pinned, n, k, 50, rng=3),
-            "micro.moments.conductivity": lambda n: micro.moments.conductivity(pinned, n),
+            "kinetic.flights.simulate": lambda n: kinetic.flights.simulate(pinned, n, k, 50, rng=3),
+            "micro.exact_kappa": lambda n: micro.exact_kappa(pinned, n),
         }.items():
             yield f"{name} {word}", lambda call=call, noise=noise: call(noise)
     for shape in ((4, 5), (3, 4, 5)):

@@ -29,7 +29,7 @@ CALLED = ("alt", "draw", "map", "measure", "statistic", "task")  # the errors of
 # Where infinity is an answer, as the docstring says.
 INFINITE = {
     "lattice.Estimate.deviation",
-    "micro.moments.conductivity",
+    "micro.exact_kappa",
     "kinetic.noisy.conductivity",
     "kinetic.noisy.conductivity_lattice",
 }

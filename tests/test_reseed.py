@@ -35,7 +35,7 @@ def draws(rng):
         "thermal": lk.thermal(chain, 1.0, replicas=1, rng=rng()).p,
         "baths": micro.evolve(chain, lk.State(*still), [1.0], baths=[lk.Langevin(0, 1.0)], rng=rng()).p,
         "noise": micro.evolve(chain, lk.State(still[0], [1.0, 2.0, 3.0]), [1.0], noise=noise, rng=rng()).p,
-        "flights": kinetic.flights.fly(chain, noise, [1.0], 3, rng=rng()),
+        "flights": kinetic.flights.simulate(chain, noise, [1.0], 3, rng=rng()),
         "crystal": micro.lattice.thermal(crystal, 1.0, 1, rng=rng())[0],
         "crystal's noise": micro.lattice.evolve(crystal, q, p, [1.0], rate=1.0, dt=0.1, rng=rng())[1],
         "numpy": np.random.default_rng(rng()).random(2),

@@ -36,9 +36,7 @@ display=False)`` of ``myst_nb`` and ``{glue:text}`kappa:.3f```; for an estimate,
 ``str(estimate)`` and write ``{glue:text}`kappa```.
 """
 
-from .sliders import *
-from .sliders import __all__ as _sliders
-from .style import *
-from .style import __all__ as _style
+from .sliders import Slider, slider
+from .style import COLOURS, MARKERS, STYLE, errorbar, use_style
 
-__all__ = [*_style, *_sliders]
+__all__ = ["COLOURS", "MARKERS", "STYLE", "Slider", "errorbar", "slider", "use_style"]

@@ -23,7 +23,7 @@ from ..waves import group_velocity
 from .noisy import MOST, Noise, _medium, _sine_squared, _strength
 from .transport import _ascending
 
-__all__ = ["fly"]
+__all__ = ["simulate"]
 
 KINDS = {
     VelocityFlip: _flights.VELOCITY_FLIP,
@@ -49,7 +49,7 @@ def _block(
     return out
 
 
-def fly(
+def simulate(
     chain: Chain,
     noise: Noise,
     times: ArrayLike,

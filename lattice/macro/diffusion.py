@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _check
 
-__all__ = ["kernel", "spread"]
+__all__ = ["evolve", "heat_kernel"]
 
 STEP = 0.28  # between nodes, in units of (a - 1)/a: what the trapezoidal rule leaves is 1e-14
 LOWEST = 30.0  # the nodes begin where exp(-g) is at most exp(-30), and at the next one exp(-40),
@@ -29,7 +29,7 @@ def _law(constant: float, index: float) -> tuple[float, float]:
     return constant, _check.number("index", index, above=1, most=2)
 
 
-def spread(
+def evolve(
     profile: ArrayLike, time: float, *, constant: float, index: float = 2.0, spacing: float = 1.0
 ) -> NDArray[np.float64]:
     r"""A profile of heat on a ring after some time, by Fourier transform.
@@ -110,7 +110,7 @@ def _stable(x: NDArray[np.float64], index: float) -> NDArray[np.float64]:
     return a / (math.pi * (a - 1)) * step * density
 
 
-def kernel(x: ArrayLike, time: float, *, constant: float, index: float = 2.0) -> NDArray[np.float64]:
+def heat_kernel(x: ArrayLike, time: float, *, constant: float, index: float = 2.0) -> NDArray[np.float64]:
     r"""A unit of heat put at 0 on the infinite line: :math:`\frac1{2\pi}\int e^{iqx - c|q|^a t}\, dq`.
 
     For index 2 a Gaussian of variance 2ct, else the symmetric stable law of that index, to a relative
@@ -123,7 +123,7 @@ def kernel(x: ArrayLike, time: float, *, constant: float, index: float = 2.0) ->
     time : float
         Above 0.
     constant, index : float
-        c and a as in `spread`.
+        c and a as in `evolve`.
 
     Returns
     -------

@@ -1,11 +1,24 @@
 """What particles do: trajectories, currents, exact second moments, transport coefficients."""
 
 from . import lattice, moments, wavefield, wigner
-from .currents import *
-from .currents import __all__ as _currents
-from .evolution import *
-from .evolution import __all__ as _evolve
-from .response import *
-from .response import __all__ as _green_kubo
+from .currents import bath_power, energy_current
+from .evolution import BlowUp, Trajectory, evolve
+from .exact_conductivity import Conductivity, exact_kappa
+from .response import GreenKubo, converged, green_kubo
 
-__all__ = ["lattice", "moments", "wavefield", "wigner", *_currents, *_evolve, *_green_kubo]
+__all__ = [
+    "BlowUp",
+    "Conductivity",
+    "GreenKubo",
+    "Trajectory",
+    "bath_power",
+    "converged",
+    "energy_current",
+    "evolve",
+    "exact_kappa",
+    "green_kubo",
+    "lattice",
+    "moments",
+    "wavefield",
+    "wigner",
+]

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import _check
 from .._check import finite, number, reals, work
 
-__all__ = ["smoothed", "wigner"]
+__all__ = ["distribution", "husimi"]
 
 
 MOST_NUMBERS = 1e9  # of a Wigner function: 8 GB
@@ -29,7 +29,7 @@ def _fields(field: ArrayLike) -> NDArray[np.complex128]:
 
 
 @finite
-def wigner(field: ArrayLike) -> NDArray[np.float64]:
+def distribution(field: ArrayLike) -> NDArray[np.float64]:
     r"""The Wigner function of a field on a ring, averaged over an ensemble.
 
     Parameters
@@ -71,8 +71,8 @@ def wigner(field: ArrayLike) -> NDArray[np.float64]:
 
 
 @finite
-def smoothed(field: ArrayLike, places: ArrayLike, *, width: float) -> NDArray[np.float64]:
-    r"""The Wigner function averaged over a Gaussian in place and wave number: never negative.
+def husimi(field: ArrayLike, places: ArrayLike, *, width: float) -> NDArray[np.float64]:
+    r"""The Husimi function: the Wigner function averaged over a Gaussian, never negative.
 
     .. math:: W(x, k) = \Bigl\langle \Bigl| \sum_y g(y - x) e^{-2\pi i k y} \psi(y) \Bigr|^2 \Bigr\rangle ,
               \qquad g(y)^2 \propto e^{-y^2/2\sigma^2} , \quad \sum_y g(y)^2 = 1 .

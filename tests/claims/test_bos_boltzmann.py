@@ -338,7 +338,7 @@ def test_bos_25_particles_by_two_routes(claim):
     zero = np.zeros(n)
     chain = Chain(n, Bond(chi=1.0), Pin(chi=pin))
     begin = moments.Moments(chain, zero, zero, qq=blocks[0], qp=blocks[1], pp=blocks[3])
-    (now,) = moments.evolution(chain, begin, [UNTIL / eps], noise=ThreeSiteRotation(eps))
+    (now,) = moments.evolve(chain, begin, [UNTIL / eps], noise=ThreeSiteRotation(eps))
     stiffness = chain.stiffness_matrix()
     energy = 0.5 * (np.diag(stiffness @ now.qq) + np.diag(now.pp))
     here = particles(eps, pin, g, 0)[0]

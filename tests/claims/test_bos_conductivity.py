@@ -11,7 +11,7 @@ import scipy.special
 
 from lattice import Bond, Chain, Pin, ThreeSiteRotation, VelocityExchange, VelocityFlip
 from lattice.kinetic import noisy
-from lattice.micro import moments
+from lattice.micro import exact_kappa, moments
 
 KINETIC_TIMES = np.array([1.0, 10.0, 100.0])
 
@@ -69,7 +69,7 @@ def perturbed_current(chain, noise, times, strength):
         qp=strength * qq @ current.T @ pp,
         pp=pp,
     )
-    run = moments.evolution(chain, start, times, noise=noise)
+    run = moments.evolve(chain, start, times, noise=noise)
     return np.array([now.energy_currents.mean() for now in run]) / strength
 
 
@@ -232,9 +232,7 @@ def test_bos_74_conductivity(claim, record):
     for chi, pin, gamma in cases:
         chain, noise = ring(16, chi, pin), ThreeSiteRotation(gamma)
         claim.agrees(noisy.conductivity(chain, noise), eq74(chi, pin, gamma), rtol=1e-9)
-        claim.agrees(
-            moments.conductivity(chain, noise).hamiltonian, rotation_closed(chi, pin, gamma), rtol=1e-9
-        )
+        claim.agrees(exact_kappa(chain, noise).hamiltonian, rotation_closed(chi, pin, gamma), rtol=1e-9)
     claim.agrees(direct, np.array([rotation_closed(*case) for case in cases]), rtol=1e-9)
     claim.refutes(direct, 4 * np.pi**2 * direct, rtol=0.5)
     # finite with a pin only: like 1/ω₀
@@ -313,7 +311,7 @@ def test_bos_73_exact(claim, record):
     pin = 4.0
     for epsilon in (0.2, 1.0, 3.0):
         noise = ThreeSiteRotation(epsilon)
-        exact = moments.conductivity(ring(16, pin=pin), noise)
+        exact = exact_kappa(ring(16, pin=pin), noise)
         kappa0 = rotation_closed(1.0, pin, 1.0)
         claim.agrees(carried_by_wick(noise), epsilon)
         claim.agrees(exact.total, kappa0 / epsilon + carried_by_wick(noise))
@@ -322,7 +320,7 @@ def test_bos_73_exact(claim, record):
     claim.agrees(carried_by_wick(VelocityExchange(1.0)), 0.5)
     record(
         "bos-73/exact",
-        moments.conductivity(ring(16, pin=pin), ThreeSiteRotation(1.0)).total,
+        exact_kappa(ring(16, pin=pin), ThreeSiteRotation(1.0)).total,
         method="total κ at ω₀² = 4, χ = γ = ε = 1: ∫v²/φ dk by quadrature, and the kicks of the noise",
     )
 
@@ -334,11 +332,11 @@ def test_bos_73_integral(claim, record):
         noise = ThreeSiteRotation(epsilon)
         kappa0 = rotation_closed(1.0, pin, 1.0)
         claim.agrees(noisy.conductivity(ring(16, pin=pin), noise), kappa0 / epsilon)
-        integral = moments.conductivity(ring(16, pin=pin), noise).hamiltonian
+        integral = exact_kappa(ring(16, pin=pin), noise).hamiltonian
         claim.agrees(integral, kappa0 / epsilon)
         claim.refutes(integral, kappa0 / epsilon + epsilon, rtol=0.05)
     record(
         "bos-73-integral/kappa",
-        moments.conductivity(ring(16, pin=pin), ThreeSiteRotation(1.0)).hamiltonian,
+        exact_kappa(ring(16, pin=pin), ThreeSiteRotation(1.0)).hamiltonian,
         method="integral (73) of the Hamiltonian current at ω₀² = 4, χ = γ = ε = 1: ∫v²/φ dk by quadrature",
     )

@@ -143,7 +143,7 @@ def test_bos_levy_constant(claim, record):
 def test_bos_levy_flights(claim):
     """c from flights at two late times, without the theory of the first correction but for its size."""
     size, early, late = 60_000, 200.0, 800.0
-    X = flights.fly(ring(), ROTATION, [early, late], size, rng=SEED)
+    X = flights.simulate(ring(), ROTATION, [early, late], size, rng=SEED)
     q = 0.02
     first, last = np.cos(q * X)
     value = -math.log(last.mean() / first.mean()) / (late - early)
@@ -166,7 +166,7 @@ def test_bos_levy_particles(claim):
         q = 2 * math.pi / n
         times = np.array([0.3, 0.6, 1.0]) / (CONSTANT * q**1.5)
         waves = []
-        for now in moments.evolution(chain, start, times, noise=noise):
+        for now in moments.evolve(chain, start, times, noise=noise):
             r = np.diag(chain.stretches(chain.stretches(now.qq).T))
             energy = (np.diag(now.pp) + 0.5 * (r + np.roll(r, 1))) / 2
             claim.agrees(energy.sum(), 1.0, rtol=1e-9)
@@ -188,7 +188,7 @@ def test_bos_flights_law_of_the_jumps(claim):
     claim.agrees(printed_kernel(k[:, None], k), printed_kernel(k[:, None], k).T, rtol=1e-12)
     # ⟨X(t)⟩ = v ∫ e^{-φs} ds: scattering forgets the direction
     t = np.array([0.5, 2.0, 8.0])
-    X = flights.fly(ring(), ROTATION, t, size, rng=SEED, start=k0)
+    X = flights.simulate(ring(), ROTATION, t, size, rng=SEED, start=k0)
     mean = speed(k0) * -np.expm1(-loss * t) / loss
     claim.agrees(X.mean(axis=1), mean, stderr=X.std(axis=1) / math.sqrt(size))
     # the share not yet scattered has moved by vt exactly
@@ -202,7 +202,7 @@ def test_bos_flights_law_of_the_jumps(claim):
     v2 = speed(grid) ** 2
     # ⟨v(s)v(u)⟩ for s < u: e^{sC} applied to v² e^{-φ(u-s)}; start at the grid point nearest k0
     i = int(k0 * m)
-    at = flights.fly(ring(), ROTATION, [2.0], size, rng=SEED + 1, start=grid[i])[0]
+    at = flights.simulate(ring(), ROTATION, [2.0], size, rng=SEED + 1, start=grid[i])[0]
     x, w = np.polynomial.legendre.leggauss(16)
     s_nodes, s_weights = (x + 1), w
     second = 0.0
@@ -215,13 +215,13 @@ def test_bos_flights_law_of_the_jumps(claim):
 def test_bos_flights_against_the_boltzmann_equation(claim, record):
     size, t = 100_000, 20.0
     values = []
-    X = flights.fly(ring(), ROTATION, [t], size, rng=SEED)[0]
+    X = flights.simulate(ring(), ROTATION, [t], size, rng=SEED)[0]
     for q in (0.05, 0.2, 1.0):
         waves = np.cos(q * X)
         values.append(characteristic(q, t))
         claim.agrees(waves.mean(), values[-1], stderr=waves.std() / math.sqrt(size))
     # the exchange, whose jumps have another law
-    X = flights.fly(ring(), EXCHANGE, [t], size, rng=SEED + 1)[0]
+    X = flights.simulate(ring(), EXCHANGE, [t], size, rng=SEED + 1)[0]
     for q in (0.05, 0.2, 1.0):
         waves, exact = np.cos(q * X), characteristic(q, t, exchange_kernel, exchange_rate)
         claim.agrees(waves.mean(), exact, stderr=waves.std() / math.sqrt(size))

@@ -247,7 +247,7 @@ def test_bos_24_spectrum_of_a_local_state(claim):
         )
         deviations = []
         for epsilon in (0.1, 0.05, 0.025):
-            run = moments.evolution(
+            run = moments.evolve(
                 ring(n, pin), start, np.append(0, times) / epsilon, noise=ThreeSiteRotation(epsilon)
             )
             full = [np.block([[m.qq, m.qp], [m.qp.T, m.pp]]) for m in run]
@@ -300,7 +300,7 @@ def particles(epsilon, times, n=64, pin=1.0):
         qp=np.zeros((n, n)),
         pp=scipy.linalg.circulant(np.fft.ifft(W0).real),
     )
-    run = moments.evolution(ring(n, pin), start, times / epsilon, noise=ThreeSiteRotation(epsilon))
+    run = moments.evolve(ring(n, pin), start, times / epsilon, noise=ThreeSiteRotation(epsilon))
     columns = ((m.qq[:, 0], m.qp[:, 0], m.pp[:, 0]) for m in run)
     transforms = (map(np.fft.fft, column) for column in columns)
     return np.array([(omega**2 * qq + pp).real / 2 + omega * qp.imag for qq, qp, pp in transforms])

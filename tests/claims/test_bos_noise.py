@@ -106,7 +106,7 @@ def test_bos_11_conserves(claim):
     chain = Chain(n=N, pin=Pin(chi=0.5))
     zero = np.zeros((N, N))
     start = moments.Moments(chain, q, p, zero, zero, zero)
-    (late,) = moments.evolution(chain, start, [3.0], noise=ThreeSiteRotation(GAMMA))
+    (late,) = moments.evolve(chain, start, [3.0], noise=ThreeSiteRotation(GAMMA))
     qq = late.qq + np.outer(late.mean_q, late.mean_q)
     pp = late.pp + np.outer(late.mean_p, late.mean_p)
     mean_energy = (np.trace(pp) + np.sum(chain.stiffness_matrix() * qq)) / 2
@@ -114,7 +114,7 @@ def test_bos_11_conserves(claim):
     assert np.trace(late.pp) > 0.1 * np.trace(pp)  # by then the noise has done something
     free = Chain(n=N)
     start = moments.Moments(free, q, p, zero, zero, zero)
-    (late,) = moments.evolution(free, start, [3.0], noise=ThreeSiteRotation(GAMMA))
+    (late,) = moments.evolve(free, start, [3.0], noise=ThreeSiteRotation(GAMMA))
     claim.agrees(late.mean_p.sum(), total)
     claim.agrees((late.pp + np.outer(late.mean_p, late.mean_p)).sum(), total**2)
 

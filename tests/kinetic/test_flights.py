@@ -57,7 +57,7 @@ def test_mean_distance(noise):
     times, k = np.array([0.4, 2.0, 30.0]), 0.2
     phi, v = noisy.rate(noise, k), group_velocity(PINNED, k)
     for start, exact in ((k, -v * np.expm1(-phi * times) / phi), (None, np.zeros(3))):
-        x = mean(flights.fly(PINNED, noise, times, 200_000, rng=13, start=start), axis=1)
+        x = mean(flights.simulate(PINNED, noise, times, 200_000, rng=13, start=start), axis=1)
         assert np.abs(x.deviation(exact)).max() < 5
         assert (x.stderr[:2] < 0.01 * v / phi).all()
 
@@ -66,7 +66,7 @@ def test_mean_distance(noise):
 def test_mean_square_distance(noise):
     """In equilibrium ⟨x²⟩ = 2∫(v/φ)²(φt - 1 + exp(-φt)) dk, since a jump forgets the direction."""
     times = np.array([0.5, 3.0, 20.0])
-    x = flights.fly(PINNED, noise, times, 200_000, rng=5)
+    x = flights.simulate(PINNED, noise, times, 200_000, rng=5)
     k = (np.arange(4000) + 0.5) / 4000
     phi, v = noisy.rate(noise, k), 2 * np.sin(np.pi * k) * np.cos(np.pi * k)
     v = v / np.sqrt(1 + 4 * np.sin(np.pi * k) ** 2)
@@ -83,7 +83,7 @@ def test_against_the_naive_twin(noise):
     rng = np.random.default_rng(7)
     chain, start, t = Chain(8, Bond(chi=1.7), Pin(chi=0.3)), 0.2, 2.5
     slow = [naive.flight(noise, chain, start, t, rng) for _ in range(4000)]
-    fast = flights.fly(chain, noise, [t], 40_000, rng=8, start=start)[0]
+    fast = flights.simulate(chain, noise, [t], 40_000, rng=8, start=start)[0]
     slow, fast = np.round(slow, 9), np.round(fast, 9)  # those that never jumped are all at one place
     assert scipy.stats.ks_2samp(slow, fast).pvalue > 1e-6
     assert scipy.stats.ks_2samp(slow, -fast).pvalue < 1e-6  # the direction of the start is remembered
@@ -92,10 +92,10 @@ def test_against_the_naive_twin(noise):
 def test_start():
     """Before the first jump everyone flies at the velocity of its wave number."""
     k = np.array([0.1, 0.9, 0.25])
-    x = flights.fly(UNPINNED, VelocityFlip(1e-12), [0.0, 2.0], 3, rng=1, start=k)
+    x = flights.simulate(UNPINNED, VelocityFlip(1e-12), [0.0, 2.0], 3, rng=1, start=k)
     ahead = 2 * np.abs(np.cos(np.pi * k)) * np.array([1, -1, 1])
     np.testing.assert_allclose(x, [[0, 0, 0], ahead], atol=1e-14)
-    still = flights.fly(UNPINNED, ThreeSiteRotation(1.0), [5.0], 2, rng=1, start=0.0)
+    still = flights.simulate(UNPINNED, ThreeSiteRotation(1.0), [5.0], 2, rng=1, start=0.0)
     assert still.tolist() == [[0.0, 0.0]]  # v(0) = 0 by convention, and nothing scatters k = 0
 
 
@@ -103,15 +103,17 @@ def test_start():
 def test_flights_in_other_units_of_time(noise):
     """A unit of 2⁵⁰ changes no bit of the positions."""
     times, unit = np.array([0.5, 4.0]), 2.0**50
-    x = flights.fly(PINNED, noise, times, 100, rng=2)
+    x = flights.simulate(PINNED, noise, times, 100, rng=2)
     chain = Chain(8, Bond(chi=unit**2), Pin(chi=unit**2))
-    np.testing.assert_array_equal(flights.fly(chain, type(noise)(0.7 * unit), times / unit, 100, rng=2), x)
+    np.testing.assert_array_equal(
+        flights.simulate(chain, type(noise)(0.7 * unit), times / unit, 100, rng=2), x
+    )
 
 
 def test_times_may_be_equal():
     times, which = [0.0, 0.0, 0.7, 0.7, 0.7, 2.0], [0, 0, 1, 1, 1, 2]
-    once = flights.fly(PINNED, NOISES[2], [0.0, 0.7, 2.0], 500, rng=4)
-    np.testing.assert_array_equal(flights.fly(PINNED, NOISES[2], times, 500, rng=4), once[which])
+    once = flights.simulate(PINNED, NOISES[2], [0.0, 0.7, 2.0], 500, rng=4)
+    np.testing.assert_array_equal(flights.simulate(PINNED, NOISES[2], times, 500, rng=4), once[which])
     assert (once[0] == 0).all()
 
 
@@ -131,7 +133,7 @@ def test_superdiffusion():
     The ballistic fronts, cos(qt)/√(4πt), are 3 % of the decay at these times, 5 standard errors of it.
     """
     noise, times, q = ThreeSiteRotation(1.0), np.array([150.0, 300.0]), 0.03
-    x = flights.fly(UNPINNED, noise, times, 400_000, rng=3)
+    x = flights.simulate(UNPINNED, noise, times, 400_000, rng=3)
     wave = mean(np.cos(q * x), axis=1)
     expected = np.array([characteristic(noise, q, t) for t in times])
     assert np.abs(wave.deviation(expected)).max() < 5
@@ -146,9 +148,9 @@ def test_the_result_does_not_depend_on_the_map(monkeypatch):
     monkeypatch.setattr(flights, "BLOCK", 100)
     runs = []
     for rng in (9, np.random.default_rng(9)):
-        runs.append(flights.fly(PINNED, NOISES[2], [1.0, 2.0], 350, rng=rng))
+        runs.append(flights.simulate(PINNED, NOISES[2], [1.0, 2.0], 350, rng=rng))
     with ThreadPoolExecutor(2) as pool:
-        runs.append(flights.fly(PINNED, NOISES[2], [1.0, 2.0], 350, rng=9, map=pool.map))
+        runs.append(flights.simulate(PINNED, NOISES[2], [1.0, 2.0], 350, rng=9, map=pool.map))
     for run in runs[1:]:
         np.testing.assert_array_equal(run, runs[0])
     assert not np.array_equal(runs[0][:, :100], runs[0][:, 100:200])

@@ -226,7 +226,7 @@ def test_decay_rate_refuses():
 
 def test_flights_refuse():
     def fly(chain=PINNED, noise=ROTATION, times=(1.0,), size=2, rng=1, **rest):
-        return flights.fly(chain, noise, times, size, rng=rng, **rest)
+        return flights.simulate(chain, noise, times, size, rng=rng, **rest)
 
     for noise in (StretchFlip(1.0), PINNED, None):
         with pytest.raises(ValueError, match=r"noise = .*; allowed: a VelocityFlip"):
@@ -260,10 +260,10 @@ def test_flights_refuse_to_jump_for_ever():
         (EXCHANGE, [1e50], 1),
     ):
         with pytest.raises(ValueError, match=r"times = .* needs .* steps; allowed: at most 1e\+12"):
-            flights.fly(PINNED, noise, times, size, rng=1)
+            flights.simulate(PINNED, noise, times, size, rng=1)
     with pytest.raises(ValueError, match=r"size = .* needs .* steps; allowed"):
-        flights.fly(PINNED, VelocityFlip(0.0), np.zeros(10**4), 10**6, rng=1)
-    far = flights.fly(PINNED, VelocityFlip(0.0), [1e60], 2, rng=1, start=0.2)
+        flights.simulate(PINNED, VelocityFlip(0.0), np.zeros(10**4), 10**6, rng=1)
+    far = flights.simulate(PINNED, VelocityFlip(0.0), [1e60], 2, rng=1, start=0.2)
     assert np.isfinite(far).all()
 
 

@@ -108,12 +108,12 @@ def test_the_densities_are_those_of_the_integral():
 @pytest.mark.parametrize("index", INDICES)
 def test_kernel_by_quadrature(index):
     expected, x = np.array(DENSITIES[index]), np.array(PLACES)
-    np.testing.assert_allclose(diffusion.kernel(x, 1.0, constant=1.0, index=index), expected, rtol=1e-13)
+    np.testing.assert_allclose(diffusion.heat_kernel(x, 1.0, constant=1.0, index=index), expected, rtol=1e-13)
     width = (0.7 * 5.0) ** (1 / index)
-    found = diffusion.kernel(-x * width, 5.0, constant=0.7, index=index)
+    found = diffusion.heat_kernel(-x * width, 5.0, constant=0.7, index=index)
     np.testing.assert_allclose(found, expected / width, rtol=1e-12)
     middle = gamma(1 + 1 / index) / math.pi
-    found = diffusion.kernel([0.0, 1e-30], 1.0, constant=1.0, index=index)
+    found = diffusion.heat_kernel([0.0, 1e-30], 1.0, constant=1.0, index=index)
     np.testing.assert_allclose(found, middle, rtol=1e-13)
 
 
@@ -122,24 +122,26 @@ def test_tail_of_the_stable_law(index):
     """Power laws, down to what is no float any more."""
     x = np.array([1e3, 1e4, 1e7, 1e12, 0.99e16, 1.01e16, 1e40, 1e90])
     np.testing.assert_allclose(
-        diffusion.kernel(x, 1.0, constant=1.0, index=index), far_away(x, index), rtol=1e-12
+        diffusion.heat_kernel(x, 1.0, constant=1.0, index=index), far_away(x, index), rtol=1e-12
     )
     # the places asked for together do not matter
-    alone = [diffusion.kernel(place, 1.0, constant=1.0, index=index) for place in x]
-    np.testing.assert_allclose(diffusion.kernel(x, 1.0, constant=1.0, index=index), alone, rtol=1e-13)
-    assert diffusion.kernel(-1e300, 1.0, constant=1.0, index=index) == 0
+    alone = [diffusion.heat_kernel(place, 1.0, constant=1.0, index=index) for place in x]
+    np.testing.assert_allclose(diffusion.heat_kernel(x, 1.0, constant=1.0, index=index), alone, rtol=1e-13)
+    assert diffusion.heat_kernel(-1e300, 1.0, constant=1.0, index=index) == 0
 
 
 def test_between_cauchy_and_gauss():
     """At the ends of the indices, as near as floats are; 2 - a = 1e-15 has its tail all the same."""
     x = np.linspace(-5, 5, 41)
-    cauchy = diffusion.kernel(x, 1.0, constant=1.0, index=1 + 1e-14)
+    cauchy = diffusion.heat_kernel(x, 1.0, constant=1.0, index=1 + 1e-14)
     np.testing.assert_allclose(cauchy, 1 / (np.pi * (1 + x**2)), rtol=1e-12)
     gauss = np.exp(-(x**2) / 4) / math.sqrt(4 * math.pi)
-    np.testing.assert_allclose(diffusion.kernel(x, 1.0, constant=1.0), gauss, rtol=1e-14)
-    np.testing.assert_allclose(diffusion.kernel(x, 1.0, constant=1.0, index=2 - 1e-15), gauss, rtol=1e-12)
-    assert diffusion.kernel(50.0, 1.0, constant=1.0) < 1e-270
-    tail = diffusion.kernel(50.0, 1.0, constant=1.0, index=2 - 1e-15)
+    np.testing.assert_allclose(diffusion.heat_kernel(x, 1.0, constant=1.0), gauss, rtol=1e-14)
+    np.testing.assert_allclose(
+        diffusion.heat_kernel(x, 1.0, constant=1.0, index=2 - 1e-15), gauss, rtol=1e-12
+    )
+    assert diffusion.heat_kernel(50.0, 1.0, constant=1.0) < 1e-270
+    tail = diffusion.heat_kernel(50.0, 1.0, constant=1.0, index=2 - 1e-15)
     np.testing.assert_allclose(tail, far_away(50.0, 2 - 1e-15), rtol=1e-12)
 
 
@@ -147,7 +149,7 @@ def test_between_cauchy_and_gauss():
 def test_kernel_holds_a_unit(index):
     """By the trapezoidal rule in u with x = sinh u, which converges exponentially."""
     u = np.arange(-45, 45, 0.05)
-    density = diffusion.kernel(np.sinh(u), 1.0, constant=1.0, index=index)
+    density = diffusion.heat_kernel(np.sinh(u), 1.0, constant=1.0, index=index)
     np.testing.assert_allclose(np.sum(density * np.cosh(u)) * 0.05, 1, rtol=1e-13)
 
 
@@ -156,9 +158,9 @@ def test_a_point_of_heat_becomes_the_kernel(index):
     """On a ring, with all its images: 41 of them, the others by their power law."""
     n, images = 512, 20
     x = np.arange(n) - n / 2
-    found = diffusion.spread(np.where(x == 0, 1.0, 0.0), 30.0, constant=0.4, index=index)
+    found = diffusion.evolve(np.where(x == 0, 1.0, 0.0), 30.0, constant=0.4, index=index)
     places = x[:, None] + n * np.arange(-images, images + 1)
-    expected = diffusion.kernel(places, 30.0, constant=0.4, index=index).sum(axis=1)
+    expected = diffusion.heat_kernel(places, 30.0, constant=0.4, index=index).sum(axis=1)
     for k, amplitude in enumerate(amplitudes(index, 5), start=1):
         power = 1 + k * index
         beyond = zeta(power, images + 1 + x / n) + zeta(power, images + 1 - x / n)
@@ -170,18 +172,20 @@ def test_a_point_of_heat_becomes_the_kernel(index):
 def test_kernels_of_any_width_and_shape():
     """Width 1 from a huge and a tiny factor; a width that is no float is refused."""
     for index in (1.3, 2.0):
-        unit = diffusion.kernel(0.7, 1.0, constant=1.0, index=index)
+        unit = diffusion.heat_kernel(0.7, 1.0, constant=1.0, index=index)
         np.testing.assert_allclose(
-            diffusion.kernel(0.7, 1e-200, constant=1e200, index=index), unit, rtol=1e-12
+            diffusion.heat_kernel(0.7, 1e-200, constant=1e200, index=index), unit, rtol=1e-12
         )
         x = np.linspace(-1, 1, 24).reshape(2, 3, 4)
-        together = diffusion.kernel(x, 2.0, constant=1.0, index=index)
+        together = diffusion.heat_kernel(x, 2.0, constant=1.0, index=index)
         assert together.shape == x.shape
-        np.testing.assert_allclose(together[1, 2, 3], diffusion.kernel(1.0, 2.0, constant=1.0, index=index))
-        assert diffusion.kernel(1e300, 1e-100, constant=1e-100, index=index) == 0
+        np.testing.assert_allclose(
+            together[1, 2, 3], diffusion.heat_kernel(1.0, 2.0, constant=1.0, index=index)
+        )
+        assert diffusion.heat_kernel(1e300, 1e-100, constant=1e-100, index=index) == 0
         for huge in (1e300, 1e-300):
             with pytest.raises(ValueError, match=r"time = .* with constant = .* wide; allowed"):
-                diffusion.kernel(1.0, huge, constant=huge, index=1.001)
+                diffusion.heat_kernel(1.0, huge, constant=huge, index=1.001)
 
 
 def test_each_wave_decays_alone():
@@ -189,31 +193,31 @@ def test_each_wave_decays_alone():
     q = 2 * np.pi * 3 / 30
     wave = np.cos(q * x)
     for index in (1.5, 2.0):
-        found = diffusion.spread(wave, 2.0, constant=0.2, index=index, spacing=0.5)
+        found = diffusion.evolve(wave, 2.0, constant=0.2, index=index, spacing=0.5)
         np.testing.assert_allclose(found, wave * math.exp(-0.2 * q**index * 2), atol=1e-13)
 
 
 def test_steps_add_up():
     start = np.random.default_rng(2).random((3, 40))
-    once = diffusion.spread(start, 1.5, constant=0.7, index=1.5)
-    twice = diffusion.spread(
-        diffusion.spread(start, 1.0, constant=0.7, index=1.5), 0.5, constant=0.7, index=1.5
+    once = diffusion.evolve(start, 1.5, constant=0.7, index=1.5)
+    twice = diffusion.evolve(
+        diffusion.evolve(start, 1.0, constant=0.7, index=1.5), 0.5, constant=0.7, index=1.5
     )
     np.testing.assert_allclose(once, twice, atol=1e-13)
-    np.testing.assert_allclose(diffusion.spread(start, 0.0, constant=0.7), start, atol=1e-14)
+    np.testing.assert_allclose(diffusion.evolve(start, 0.0, constant=0.7), start, atol=1e-14)
 
 
 def test_numbers_of_any_size():
     """No overflow on the way: what has had for ever is flat, what has had no time is unchanged."""
     profile = np.array([1.0, 2.0, 3.0, 0.0])
     for spacing in (1e-300, 1.0, 1e300):
-        np.testing.assert_allclose(diffusion.spread(profile, 0.0, constant=1e300, spacing=spacing), profile)
-    np.testing.assert_allclose(diffusion.spread(profile, 1e300, constant=1e300), 1.5)
-    np.testing.assert_allclose(diffusion.spread(profile, 1e-300, constant=1e-300, index=1.2), profile)
-    np.testing.assert_allclose(diffusion.spread(1e300 * profile, 1e9, constant=1.0), 1.5e300)
-    expected = diffusion.spread(profile, 0.5, constant=1.0)
+        np.testing.assert_allclose(diffusion.evolve(profile, 0.0, constant=1e300, spacing=spacing), profile)
+    np.testing.assert_allclose(diffusion.evolve(profile, 1e300, constant=1e300), 1.5)
+    np.testing.assert_allclose(diffusion.evolve(profile, 1e-300, constant=1e-300, index=1.2), profile)
+    np.testing.assert_allclose(diffusion.evolve(1e300 * profile, 1e9, constant=1.0), 1.5e300)
+    expected = diffusion.evolve(profile, 0.5, constant=1.0)
     np.testing.assert_allclose(
-        diffusion.spread(profile, 1e300, constant=1e300, spacing=2e300**0.5 * 1e150), expected
+        diffusion.evolve(profile, 1e300, constant=1e300, spacing=2e300**0.5 * 1e150), expected
     )
 
 
@@ -227,16 +231,18 @@ def test_bad_arguments():
     ):
         for value in values:
             with pytest.raises(ValueError, match=rf"{name} = .*; allowed: a finite number above"):
-                diffusion.spread(np.ones(4), 1.0, **(good | {name: value}))
+                diffusion.evolve(np.ones(4), 1.0, **(good | {name: value}))
             if name != "spacing":
                 with pytest.raises(ValueError, match=rf"{name} = .*; allowed: a finite number above"):
-                    diffusion.kernel(np.ones(4), 1.0, **({"constant": 1.0, "index": 1.5} | {name: value}))
+                    diffusion.heat_kernel(
+                        np.ones(4), 1.0, **({"constant": 1.0, "index": 1.5} | {name: value})
+                    )
     for time in (-1.0, *strange):
         with pytest.raises(ValueError, match=r"time = .*; allowed: a finite number at least 0"):
-            diffusion.spread(np.ones(4), time, constant=1.0)
+            diffusion.evolve(np.ones(4), time, constant=1.0)
     for time in (0.0, -1.0, *strange):
         with pytest.raises(ValueError, match=r"time = .*; allowed: a finite number above 0"):
-            diffusion.kernel(0.0, time, constant=1.0)
+            diffusion.heat_kernel(0.0, time, constant=1.0)
     for array in (
         [],
         [1.0, math.nan],
@@ -247,9 +253,9 @@ def test_bad_arguments():
         np.ma.masked_equal([1, 2], 2),
     ):
         with pytest.raises(ValueError, match=r"profile .*; allowed"):
-            diffusion.spread(array, 1.0, constant=1.0)
+            diffusion.evolve(array, 1.0, constant=1.0)
         with pytest.raises(ValueError, match=r"x .*; allowed"):
-            diffusion.kernel(array, 1.0, constant=1.0)
+            diffusion.heat_kernel(array, 1.0, constant=1.0)
     for profile in (1.0, [1e308] * 4):
         with pytest.raises(ValueError, match=r"profile .*; allowed"):
-            diffusion.spread(profile, 1.0, constant=1.0)
+            diffusion.evolve(profile, 1.0, constant=1.0)

@@ -23,7 +23,15 @@ from lattice import (
     VelocityFlip,
     energy,
 )
-from lattice.micro import GreenKubo, Trajectory, converged, energy_current, evolve, green_kubo, moments
+from lattice.micro import (
+    GreenKubo,
+    Trajectory,
+    converged,
+    energy_current,
+    evolve,
+    exact_kappa,
+    green_kubo,
+)
 from lattice.thermo import thermal
 from lattice.waves import group_velocity, wave_numbers
 
@@ -272,7 +280,7 @@ def test_finds_the_exact_conductivity(noise):
         chain, start, np.arange(0, 400.25, 0.25), dt=0.125, scheme="fourth-order", noise=noise, rng=6
     )
     result = result_of(run, 2.0, window=(3.0, 6.0) if noise == VelocityFlip(1.0) else (6.0, 12.0))
-    exact = moments.conductivity(chain, noise).ring
+    exact = exact_kappa(chain, noise).ring
     assert abs(result.plateau.value - exact) < 6 * result.plateau.stderr
     assert result.plateau.stderr < 0.08 * exact
     at_rest = Estimate(result.correlation.value[0], result.correlation.stderr[0], "C(0)")
