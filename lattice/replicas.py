@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.random import Generator, SeedSequence
+from numpy.random import BitGenerator, Generator, SeedSequence
 from numpy.typing import ArrayLike, NDArray
 
-from ._check import instance, integer, shown
+from ._check import generator, instance, integer, shown
 from ._store import Store, StoreError, made_by
 
 __all__ = ["ReplicaError", "StoreError", "ensemble"]
@@ -102,7 +102,7 @@ def ensemble(
     task: Callable[[Generator], ArrayLike | dict[str, ArrayLike]],
     size: int,
     *,
-    seed: int | Sequence[int] | SeedSequence,
+    rng: int | Sequence[int] | SeedSequence | Generator,
     map: Callable[..., Iterable] = map,
     store: str | os.PathLike | None = None,
     progress: bool | str | None = None,
@@ -117,10 +117,10 @@ def ensemble(
         shapes for every replica.  Process pools and clusters have to pickle it.
     size : int
         Number of replicas, at least 1 and at most 10⁸.
-    seed : int, sequence of int, or SeedSequence
-        Replica i draws from child i of the seed, the one that ``spawn`` would
-        give, whatever `size` and `map`.  The seed itself is not changed; use
-        one per ensemble (children of a common one, for example).
+    rng : seed or Generator
+        What ``numpy.random.default_rng`` takes, except None.  Replica i draws from child i of the seed, the
+        one that ``spawn`` would give, whatever `size` and `map`.  A seed is not changed: use one per
+        ensemble.  A Generator spawns the seed, and its next ensemble has another.
     map : callable
         Anything like the builtin: the ``map`` of a thread or process pool,
         ``imap`` or ``imap_unordered`` of a multiprocessing pool,
@@ -168,7 +168,7 @@ def ensemble(
 
     Examples
     --------
-    >>> ensemble(lambda rng: rng.normal(size=3), 5, seed=1).shape
+    >>> ensemble(lambda rng: rng.normal(size=3), 5, rng=1).shape
     (5, 3)
     """
     instance("task", task, Callable, "a callable task(rng)")
@@ -176,7 +176,7 @@ def ensemble(
     instance("map", map, Callable, "a callable like the builtin map")
     instance("progress", progress, (bool, str, type(None)), "None, True, False or a label")
     folder = None if store is None else _folder(store)
-    replica = _Replica(task, _unspawned(seed))
+    replica = _Replica(task, _root(rng))
     results = _Results(size)
     with contextlib.ExitStack() as stack:
         kept = None if folder is None else Store(folder, made_by(task, replica.seed))
@@ -255,17 +255,20 @@ def _folder(store: str | os.PathLike) -> Path:
     return Path(name)
 
 
-def _unspawned(seed: int | Sequence[int] | SeedSequence) -> SeedSequence:
-    if not isinstance(seed, SeedSequence):
-        several = (
-            isinstance(seed, (list, tuple, np.ndarray)) and getattr(seed, "ndim", 1) == 1 and len(seed) > 0
-        )
+def _root(rng: object) -> SeedSequence:
+    """Whose children the replicas draw from; a generator spawns one for each ensemble."""
+    if isinstance(rng, (Generator, BitGenerator)):
+        return generator(rng).bit_generator.seed_seq.spawn(1)[0]
+    if not isinstance(rng, SeedSequence):
+        several = isinstance(rng, (list, tuple, np.ndarray)) and getattr(rng, "ndim", 1) == 1 and len(rng) > 0
         try:
-            words = [integer("seed", word, least=0) for word in (seed if several else [seed])]
+            words = [integer("rng", word, least=0) for word in (rng if several else [rng])]
         except ValueError as error:
-            allowed = "an integer, not negative, a sequence of such, or a SeedSequence"
-            raise ValueError(f"seed = {shown(seed)}; allowed: {allowed}") from error
+            allowed = (
+                "what numpy.random.default_rng takes, except None: an integer, not negative, for example"
+            )
+            raise ValueError(f"rng = {shown(rng)}; allowed: {allowed}") from error
         return SeedSequence(words if several else words[0])
-    if seed.n_children_spawned:
-        raise ValueError(f"seed = {seed!r} has spawned, its children are in use; allowed: one that has not")
-    return seed
+    if rng.n_children_spawned:
+        raise ValueError(f"rng = {rng!r} has spawned, its children are in use; allowed: one that has not")
+    return rng

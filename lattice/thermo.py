@@ -69,7 +69,7 @@ def _halves(omega: NDArray[np.float64], T: float) -> NDArray[np.float64]:
 
 
 @finite
-def thermal(chain: Chain, T: float, replicas: int, rng: np.random.Generator | int) -> State:
+def thermal(chain: Chain, temperature: float, replicas: int, *, rng: np.random.Generator | int) -> State:
     r"""Independent exact samples of the canonical ensemble :math:`e^{-H/T}` of a harmonic chain.
 
     Parameters
@@ -77,7 +77,7 @@ def thermal(chain: Chain, T: float, replicas: int, rng: np.random.Generator | in
     chain : Chain
         Harmonic, any boundary, any coefficients.  A uniform ring takes
         :math:`O(n \log n)` work, any other chain its eigenvectors.
-    T : float
+    temperature : float
         Temperature, not negative.
     replicas : int
         Number of samples.
@@ -96,19 +96,23 @@ def thermal(chain: Chain, T: float, replicas: int, rng: np.random.Generator | in
     Raises
     ------
     ValueError
-        If the chain is anharmonic or not stable, T is negative, `replicas` is
+        If the chain is anharmonic or not stable, the temperature is negative, `replicas` is
         not a positive integer, `rng` is neither a Generator nor a seed, or a
         displacement is beyond the floats.
     """
     _harmonic(chain)
-    T, replicas, rng = number("T", T, least=0), integer("replicas", replicas, least=1), generator(rng)
+    T, replicas, rng = (
+        number("temperature", temperature, least=0),
+        integer("replicas", replicas, least=1),
+        generator(rng),
+    )
     work("replicas", replicas, 2.0 * replicas * chain.n, MOST_NUMBERS)
     z, p = math.sqrt(T) * rng.standard_normal((2, replicas, chain.n))
     return State(_inverse_root(chain, z), p)
 
 
 @finite
-def log_partition(chain: Chain, T: float) -> float:
+def log_partition(chain: Chain, temperature: float) -> float:
     r"""The logarithm of the classical partition function :math:`Z = \int e^{-H/T}\,dq\,dp`.
 
     .. math:: \log Z = \tfrac{2n - z}{2}\log(2\pi T) - \sum_{\omega_a > 0} \log\omega_a
@@ -119,24 +123,24 @@ def log_partition(chain: Chain, T: float) -> float:
     Raises
     ------
     ValueError
-        If the chain is anharmonic or not stable, or T is not positive.
+        If the chain is anharmonic or not stable, or the temperature is not positive.
     """
     _harmonic(chain)
-    T = number("T", T, above=0)
+    T = number("temperature", temperature, above=0)
     omega = _frequencies(chain)
     omega = omega[omega > 0]
     return (chain.n + len(omega)) / 2 * math.log(2 * math.pi * T) - float(np.log(omega).sum())
 
 
 @finite
-def mean_energy(chain: Chain, T: float, *, quantum: bool = False) -> float:
+def mean_energy(chain: Chain, temperature: float, *, quantum: bool = False) -> float:
     r"""The mean energy in equilibrium.
 
     Parameters
     ----------
     chain : Chain
         Harmonic, any boundary, any coefficients.
-    T : float
+    temperature : float
         Temperature, not negative.
     quantum : bool
         Classically each mode has T; with :math:`\hbar = 1` it has
@@ -146,10 +150,10 @@ def mean_energy(chain: Chain, T: float, *, quantum: bool = False) -> float:
     Raises
     ------
     ValueError
-        If the chain is anharmonic or not stable, or T is negative.
+        If the chain is anharmonic or not stable, or the temperature is negative.
     """
     _harmonic(chain)
-    T, _ = number("T", T, least=0), instance("quantum", quantum, bool, "True or False")
+    T, _ = number("temperature", temperature, least=0), instance("quantum", quantum, bool, "True or False")
     omega = _frequencies(chain)
     free = chain.n - np.count_nonzero(omega)
     omega = omega[omega > 0]
@@ -159,14 +163,14 @@ def mean_energy(chain: Chain, T: float, *, quantum: bool = False) -> float:
 
 
 @finite
-def heat_capacity(chain: Chain, T: float, *, quantum: bool = False) -> float:
+def heat_capacity(chain: Chain, temperature: float, *, quantum: bool = False) -> float:
     r"""The heat capacity, the derivative of `mean_energy` with respect to T.
 
     Parameters
     ----------
     chain : Chain
         Harmonic, any boundary, any coefficients.
-    T : float
+    temperature : float
         Temperature, not negative.
     quantum : bool
         Classically each mode contributes 1; with :math:`\hbar = 1` it
@@ -176,10 +180,10 @@ def heat_capacity(chain: Chain, T: float, *, quantum: bool = False) -> float:
     Raises
     ------
     ValueError
-        If the chain is anharmonic or not stable, or T is negative.
+        If the chain is anharmonic or not stable, or the temperature is negative.
     """
     _harmonic(chain)
-    T, _ = number("T", T, least=0), instance("quantum", quantum, bool, "True or False")
+    T, _ = number("temperature", temperature, least=0), instance("quantum", quantum, bool, "True or False")
     omega = _frequencies(chain)
     free = chain.n - np.count_nonzero(omega)
     omega = omega[omega > 0]

@@ -55,7 +55,7 @@ def made():
     ring = Chain(4, Bond(chi=1.0), Pin(chi=0.5))
     start = State(0.1 * wave(4).real + np.zeros((2, 4)), 0.2 * wave(4).imag + np.zeros((2, 4)))
     noisy = {"noise": VelocityFlip(1.5), "rng": 1}
-    run = micro.evolve(ring, lattice.thermal(ring, 1.0, 1000, 1), 0.25 * np.arange(41), dt=0.25, **noisy)
+    run = micro.evolve(ring, lattice.thermal(ring, 1.0, 1000, rng=1), 0.25 * np.arange(41), dt=0.25, **noisy)
     short = micro.evolve(ring, start, [0.0, 0.5, 1.0])
     line = Chain(4, Bond(chi=1.0), boundary="free")
     moments = micro.moments.Moments(line, np.zeros(4), np.zeros(4), np.eye(4), np.zeros((4, 4)), np.eye(4))
@@ -111,7 +111,7 @@ def calls():
     for function in ("dispersion", "group_velocity"):
         methods[f"lattice.{function}"] = {"chain": ring, "k": k}
     for function in ("mean_energy", "heat_capacity"):
-        methods[f"lattice.{function}"] = {"chain": ring, "T": 0.7, "quantum": True}
+        methods[f"lattice.{function}"] = {"chain": ring, "temperature": 0.7, "quantum": True}
     for function in ("mean", "blocking", "autocorrelation_time"):
         methods[f"lattice.{function}"] = {"samples" if function == "mean" else "series": series, "axis": 0}
     return methods | {
@@ -129,8 +129,8 @@ def calls():
         "lattice.inverse_fourier": {"f_hat": wave(4)},
         "lattice.normal_modes": {"chain": varied},
         "lattice.wave_numbers": {"n": 4},
-        "lattice.log_partition": {"chain": ring, "T": 0.7},
-        "lattice.thermal": {"chain": ring, "T": 0.7, "replicas": 2, "rng": 1},
+        "lattice.log_partition": {"chain": ring, "temperature": 0.7},
+        "lattice.thermal": {"chain": ring, "temperature": 0.7, "replicas": 2, "rng": 1},
         "lattice.Estimate": {
             "value": np.ones(3),
             "stderr": np.full(3, 0.1),
@@ -147,7 +147,7 @@ def calls():
         "lattice.ensemble": {
             "task": one_normal,
             "size": 3,
-            "seed": 1,
+            "rng": 1,
             "map": map,
             "store": None,
             "progress": None,

@@ -117,7 +117,7 @@ def cases():
         yield (
             f"micro.lattice.evolve {shape}",
             lambda c=crystal: micro.lattice.evolve(
-                c, *micro.lattice.thermal(c, 0.8, 2, 4), [0.5, 2.0], rate=0.4, dt=0.1, rng=6
+                c, *micro.lattice.thermal(c, 0.8, 2, rng=4), [0.5, 2.0], rate=0.4, dt=0.1, rng=6
             ),
         )
 

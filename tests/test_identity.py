@@ -139,7 +139,7 @@ def project(tmp_path, monkeypatch):
 def accepts(task, store):
     """The store is of this task: nothing is computed."""
     before = {path.name: path.read_bytes() for path in store.iterdir()}
-    ensemble(task, 2, seed=11, store=store)
+    ensemble(task, 2, rng=11, store=store)
     assert {path.name: path.read_bytes() for path in store.iterdir()} == before
 
 
@@ -147,14 +147,14 @@ def refuses(task, store, *, kind, part):
     """The store is of another task, and the message says what differs."""
     before = {path.name: path.read_bytes() for path in store.iterdir()}
     with pytest.raises(StoreError, match=rf"was made with another (.*, )?{kind} .of '(.*, )?{part}[,']"):
-        ensemble(task, 2, seed=11, store=store)
+        ensemble(task, 2, rng=11, store=store)
     assert {path.name: path.read_bytes() for path in store.iterdir()} == before
 
 
 def test_a_project_is_the_same_in_every_process(project, tmp_path):
-    ensemble(project.get(), 2, seed=11, store=tmp_path / "store")
+    ensemble(project.get(), 2, rng=11, store=tmp_path / "store")
     accepts(project.get(), tmp_path / "store")
-    code = "import sys, project, lattice; lattice.ensemble(project.task, 2, seed=11, store=sys.argv[1])"
+    code = "import sys, project, lattice; lattice.ensemble(project.task, 2, rng=11, store=sys.argv[1])"
     inherited = os.environ.get("PYTHONPATH", "")  # the offset of seeds comes this way
     path = os.pathsep.join([ROOT, str(project.folder), *filter(None, [inherited])])
     environment = os.environ | {"PYTHONPATH": path, "PYTHONHASHSEED": "77"}
@@ -180,7 +180,7 @@ def test_a_project_is_the_same_in_every_process(project, tmp_path):
     ],
 )
 def test_a_file_edited_between_two_processes(project, tmp_path, name, old, new):
-    ensemble(project.get(), 2, seed=11, store=tmp_path / "store")
+    ensemble(project.get(), 2, rng=11, store=tmp_path / "store")
     project.edit(name, old, new)
     module = ".".join(Path(name).with_suffix("").parts).removesuffix(".__init__")
     refuses(project.get(), tmp_path / "store", kind="files", part=module)
@@ -198,7 +198,7 @@ def test_a_file_edited_since_it_was_imported(project, tmp_path, old, new, words)
     task = project.get()
     project.edit("helpers.py", old, new)
     with pytest.raises(ValueError, match=words):
-        ensemble(task, 2, seed=11, store=tmp_path / "store")
+        ensemble(task, 2, rng=11, store=tmp_path / "store")
     assert not (tmp_path / "store").exists()
 
 
@@ -224,7 +224,7 @@ def test_a_file_edited_since_it_was_imported(project, tmp_path, old, new, words)
 )
 def test_values_changed_at_run_time(project, tmp_path, part, change):
     task = project.get()
-    ensemble(task, 2, seed=11, store=tmp_path / "store")
+    ensemble(task, 2, rng=11, store=tmp_path / "store")
     change(importlib.import_module)
     refuses(task, tmp_path / "store", kind="values", part=part.strip())
 
@@ -239,15 +239,15 @@ def test_values_changed_at_run_time(project, tmp_path, part, change):
 )
 def test_functions_replaced_at_run_time(project, tmp_path, change):
     task = project.get()
-    ensemble(task, 2, seed=11, store=tmp_path / "store")
+    ensemble(task, 2, rng=11, store=tmp_path / "store")
     change(importlib.import_module)
     with pytest.raises((ValueError, StoreError)):
-        ensemble(task, 2, seed=11, store=tmp_path / "store")
+        ensemble(task, 2, rng=11, store=tmp_path / "store")
 
 
 def test_what_no_function_reads_may_change(project, tmp_path):
     task = project.get()
-    ensemble(task, 2, seed=11, store=tmp_path / "store")
+    ensemble(task, 2, rng=11, store=tmp_path / "store")
     sys.modules["project"].plot["colour"] = "red"
     accepts(task, tmp_path / "store")
 
@@ -256,7 +256,7 @@ def test_arguments(project, tmp_path):
     scaled = project.get("project.scaled")
     chain = Chain(4, Bond(chi=np.ones(4)))
     task = functools.partial(scaled, scale=2.0, law={"chain": chain, "words": {"b", "a"}})
-    ensemble(task, 2, seed=11, store=tmp_path / "store")
+    ensemble(task, 2, rng=11, store=tmp_path / "store")
     same = functools.partial(
         scaled, scale=2.0, law={"chain": Chain(4, Bond(chi=[1.0] * 4)), "words": {"a", "b"}}
     )
@@ -268,7 +268,7 @@ def test_arguments(project, tmp_path):
         functools.partial(sys.modules["project"].task, 2.0),
     ):
         with pytest.raises(StoreError, match=r"was made with another (.*, )?arguments"):
-            ensemble(other, 2, seed=11, store=tmp_path / "store")
+            ensemble(other, 2, rng=11, store=tmp_path / "store")
 
 
 class Callable:
@@ -291,7 +291,7 @@ class Callable:
 )
 def test_what_is_no_function_of_a_file_is_refused(tmp_path, task):
     with pytest.raises(ValueError, match=r"^task .*cannot be told from others.*; allowed with a store: "):
-        ensemble(task, 2, seed=11, store=tmp_path / "store")
+        ensemble(task, 2, rng=11, store=tmp_path / "store")
     assert not (tmp_path / "store").exists()
 
 
@@ -302,14 +302,14 @@ def test_arguments_from_files_that_the_task_does_not_import_are_refused(project,
         project.get("project.scaled"), 1.0, getattr(importlib.import_module("apart"), name)
     )
     with pytest.raises(ValueError, match="the file of the task does not import apart"):
-        ensemble(task, 2, seed=11, store=tmp_path / "store")
+        ensemble(task, 2, rng=11, store=tmp_path / "store")
 
 
 @pytest.mark.parametrize("argument", [lambda: 1, threading.Lock()])
 def test_arguments_that_cannot_be_identified_are_refused(project, tmp_path, argument):
     task = functools.partial(project.get("late.factor"), argument)
     with pytest.raises(ValueError, match=r"^task cannot be told from others, by an argument of the task"):
-        ensemble(task, 2, seed=11, store=tmp_path / "store")
+        ensemble(task, 2, rng=11, store=tmp_path / "store")
 
 
 @pytest.mark.parametrize(
@@ -323,11 +323,11 @@ def test_arguments_that_cannot_be_identified_are_refused(project, tmp_path, argu
 )
 def test_what_cannot_be_identified_is_named(project, tmp_path, name, words):
     with pytest.raises(ValueError, match=words):
-        ensemble(project.get(name), 2, seed=11, store=tmp_path / "store")
+        ensemble(project.get(name), 2, rng=11, store=tmp_path / "store")
 
 
 def test_a_function_of_a_notebook_is_refused(tmp_path):
-    code = "import lattice, sys\ndef f(rng): return 1.0\nlattice.ensemble(f, 2, seed=1, store=sys.argv[1])"
+    code = "import lattice, sys\ndef f(rng): return 1.0\nlattice.ensemble(f, 2, rng=1, store=sys.argv[1])"
     environment = os.environ | {"PYTHONPATH": ROOT}
     run = subprocess.run(
         [sys.executable, "-c", code, tmp_path / "store"],
@@ -349,7 +349,7 @@ def test_a_script_may_be_run_again(tmp_path):
         "def f(rng): print('run'); return rng.random()\n"
         "rng = np.random.default_rng()\n"  # no function reads this one
         "with ThreadPoolExecutor(1) as pool:\n"
-        "    lattice.ensemble(f, 2, seed=1, map=pool.map, store=sys.argv[1])\n"
+        "    lattice.ensemble(f, 2, rng=1, map=pool.map, store=sys.argv[1])\n"
     )
     environment = os.environ | {"PYTHONPATH": ROOT}
     for times in (2, 0):

@@ -24,7 +24,7 @@ SIZE = 24
 
 @pytest.fixture(scope="module")
 def reference():
-    return ensemble(walk, SIZE, seed=11)
+    return ensemble(walk, SIZE, rng=11)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def same_bits(a, b):
 
 def test_replica_i_draws_from_child_i_of_the_seed():
     expected = [np.random.default_rng(child).normal(size=3) for child in np.random.SeedSequence(5).spawn(4)]
-    assert same_bits(ensemble(lambda rng: rng.normal(size=3), 4, seed=5), np.array(expected))
+    assert same_bits(ensemble(lambda rng: rng.normal(size=3), 4, rng=5), np.array(expected))
 
 
 def test_a_spawned_seed_sequence_is_a_seed_and_stays_as_it_was():
@@ -52,14 +52,14 @@ def test_a_spawned_seed_sequence_is_a_seed_and_stays_as_it_was():
     expected = [np.random.default_rng(child).random() for child in np.random.SeedSequence(
         seed.entropy, spawn_key=(1,), pool_size=8).spawn(3)]  # fmt: skip
     for _ in range(2):
-        assert same_bits(ensemble(lambda rng: rng.random(), 3, seed=seed), np.array(expected))
+        assert same_bits(ensemble(lambda rng: rng.random(), 3, rng=seed), np.array(expected))
     assert seed.n_children_spawned == 0
 
 
 @pytest.mark.parametrize("seed", [[3, 1], (3, 1), np.array([3, 1], dtype=np.uint8)])
 def test_a_sequence_of_integers_is_a_seed(seed):
-    expected = ensemble(walk, 3, seed=np.random.SeedSequence([3, 1]))
-    assert same_bits(ensemble(walk, 3, seed=seed), expected)
+    expected = ensemble(walk, 3, rng=np.random.SeedSequence([3, 1]))
+    assert same_bits(ensemble(walk, 3, rng=seed), expected)
 
 
 def test_results_are_stacked_by_name(reference):
@@ -67,8 +67,14 @@ def test_results_are_stacked_by_name(reference):
     assert np.allclose(reference["path"][:, -1], reference["end"], rtol=1e-12, atol=1e-12)
 
 
+def test_a_generator_gives_another_ensemble_each_time():
+    rng, seed = np.random.default_rng(11), np.random.SeedSequence(11)
+    for child in seed.spawn(2):
+        assert same_bits(ensemble(walk, 3, rng=rng), ensemble(walk, 3, rng=child))
+
+
 def test_seeds_differ(reference):
-    assert not np.isin(ensemble(walk, SIZE, seed=12)["end"], reference["end"]).any()
+    assert not np.isin(ensemble(walk, SIZE, rng=12)["end"], reference["end"]).any()
     assert np.unique(reference["end"]).size == SIZE
 
 
@@ -77,7 +83,7 @@ def test_seeds_differ(reference):
     [(3, np.float64), (True, np.float64), (np.float32(0.5), np.float64), (1j, np.complex128)],
 )
 def test_numbers_become_double_precision(value, dtype):
-    result = ensemble(lambda rng: value, 2, seed=1)
+    result = ensemble(lambda rng: value, 2, rng=1)
     assert result.dtype == dtype
     assert (result == value).all()
 
@@ -88,21 +94,21 @@ def test_numbers_become_double_precision(value, dtype):
 @pytest.mark.parametrize("threads", [1, 2])
 def test_same_bits_in_threads(reference, threads):
     with ThreadPoolExecutor(threads) as pool:
-        assert same_bits(ensemble(walk, SIZE, seed=11, map=pool.map), reference)
+        assert same_bits(ensemble(walk, SIZE, rng=11, map=pool.map), reference)
 
 
 def test_same_bits_in_a_process_pool(reference):
     with ProcessPoolExecutor(2, mp_context=FRESH) as pool:
-        assert same_bits(ensemble(walk, SIZE, seed=11, map=pool.map), reference)
+        assert same_bits(ensemble(walk, SIZE, rng=11, map=pool.map), reference)
         with pytest.raises(ReplicaError, match="replica 7: ArithmeticError: no such state") as caught:
-            ensemble(fails_at_seven, SIZE, seed=11, map=pool.map)
+            ensemble(fails_at_seven, SIZE, rng=11, map=pool.map)
     assert caught.value.index == 7
 
 
 def test_same_bits_in_a_multiprocessing_pool(reference):
     with FRESH.Pool(2) as pool:
         for form in (pool.map, pool.imap, pool.imap_unordered):
-            assert same_bits(ensemble(walk, SIZE, seed=11, map=form), reference)
+            assert same_bits(ensemble(walk, SIZE, rng=11, map=form), reference)
         pool.close()
         pool.join()
 
@@ -118,11 +124,11 @@ def test_same_bits_in_a_dask_cluster(reference, tmp_path, every_replica):
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
-        assert same_bits(ensemble(walk, SIZE, seed=11, map=client.map, store=tmp_path), reference)
+        assert same_bits(ensemble(walk, SIZE, rng=11, map=client.map, store=tmp_path), reference)
         with pytest.raises(ReplicaError, match="replica 7: ArithmeticError: no such state"):
-            ensemble(fails_at_seven, SIZE, seed=11, map=client.map)
-        other = ensemble(walk, SIZE, seed=12, map=client.map)
-    assert same_bits(other, ensemble(walk, SIZE, seed=12))
+            ensemble(fails_at_seven, SIZE, rng=11, map=client.map)
+        other = ensemble(walk, SIZE, rng=12, map=client.map)
+    assert same_bits(other, ensemble(walk, SIZE, rng=12))
     assert len(list(tmp_path.glob("*.npz"))) == SIZE
 
 
@@ -130,8 +136,8 @@ def test_any_order_of_arrival_gives_the_same_bits(reference, tmp_path):
     def shuffled(function, indices):
         return (function(i) for i in np.random.default_rng(0).permutation(indices).tolist())
 
-    assert same_bits(ensemble(walk, SIZE, seed=11, map=shuffled, store=tmp_path), reference)
-    assert same_bits(ensemble(walk, SIZE, seed=11, store=tmp_path), reference)
+    assert same_bits(ensemble(walk, SIZE, rng=11, map=shuffled, store=tmp_path), reference)
+    assert same_bits(ensemble(walk, SIZE, rng=11, store=tmp_path), reference)
 
 
 # Replicas that fail
@@ -139,7 +145,7 @@ def test_any_order_of_arrival_gives_the_same_bits(reference, tmp_path):
 
 def test_a_failing_replica_is_named_and_the_others_kept(tmp_path):
     with pytest.raises(ReplicaError, match="replica 7: ArithmeticError: no such state") as caught:
-        ensemble(fails_at_seven, SIZE, seed=11, store=tmp_path)
+        ensemble(fails_at_seven, SIZE, rng=11, store=tmp_path)
     assert isinstance(caught.value.__cause__, ArithmeticError)
     (path,) = tmp_path.glob("*.npz")
     assert path.name.startswith("0-7-")
@@ -152,7 +158,7 @@ def test_a_failing_replica_stops_the_others(tmp_path):
 
     log = []
     with pytest.raises(ReplicaError, match="replica 7"), ThreadPoolExecutor(1) as pool:
-        ensemble(task, 5_000, seed=11, map=pool.map)
+        ensemble(task, 5_000, rng=11, map=pool.map)
     assert len(log) < 5_000
 
 
@@ -185,7 +191,7 @@ def test_an_error_of_the_parent_drops_what_a_pool_has_not_started(
     with ThreadPoolExecutor(1) as pool:
         try:
             with pytest.raises((ReplicaError, StoreError), match=r"replica 1: results differ|No space left"):
-                ensemble(task, 50, seed=11, map=pool.map, store=tmp_path)
+                ensemble(task, 50, rng=11, map=pool.map, store=tmp_path)
         finally:
             gate.set()
     assert log == list(range(len(log)))
@@ -195,7 +201,7 @@ def test_an_error_of_the_parent_drops_what_a_pool_has_not_started(
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, complex(0, np.nan)])
 def test_nothing_is_silently_nan(bad):
     with pytest.raises(ReplicaError, match=r"replica 2: .* not finite"):
-        ensemble(lambda rng: bad if index_of(rng) == 2 else 1.0, 4, seed=1)
+        ensemble(lambda rng: bad if index_of(rng) == 2 else 1.0, 4, rng=1)
 
 
 @pytest.mark.parametrize(
@@ -220,22 +226,22 @@ def test_nothing_is_silently_nan(bad):
 )
 def test_replicas_are_of_one_kind(odd):
     with pytest.raises(ReplicaError, match="replica 2: "):
-        ensemble(lambda rng: odd if index_of(rng) == 2 else 1.0, 4, seed=1)
+        ensemble(lambda rng: odd if index_of(rng) == 2 else 1.0, 4, rng=1)
 
 
 def test_results_that_do_not_fit_into_memory_are_named():
     whole = np.broadcast_to(1.0, (2, 10**9))  # of no size itself
     with pytest.raises(ReplicaError, match=r"replica 0: .*allocate"):
-        ensemble(lambda rng: 1.0, 1000, seed=1, map=lambda function, indices: [(0, {"x": whole})])
+        ensemble(lambda rng: 1.0, 1000, rng=1, map=lambda function, indices: [(0, {"x": whole})])
 
 
 # Progress and bad input
 
 
 def test_progress(tmp_path, capsys):
-    ensemble(walk, 3, seed=11, store=tmp_path)
+    ensemble(walk, 3, rng=11, store=tmp_path)
     assert capsys.readouterr() == ("", "")
-    ensemble(walk, 5, seed=11, store=tmp_path, progress="walkers")
+    ensemble(walk, 5, rng=11, store=tmp_path, progress="walkers")
     out, err = capsys.readouterr()
     assert out == ""
     assert "walkers:  60%" in err
@@ -244,9 +250,9 @@ def test_progress(tmp_path, capsys):
 
 def test_progress_is_silent_where_tqdm_is_and_loaded_only_then():
     code = (
-        "import sys; from lattice.replicas import ensemble; ensemble(lambda rng: 1.0, 3, seed=1); "
+        "import sys; from lattice.replicas import ensemble; ensemble(lambda rng: 1.0, 3, rng=1); "
         "assert not {'dask', 'distributed', 'tqdm'} & set(sys.modules); "
-        "ensemble(lambda rng: 1.0, 3, seed=1, progress=True)"
+        "ensemble(lambda rng: 1.0, 3, rng=1, progress=True)"
     )
     quiet = os.environ | {"TQDM_DISABLE": "1"}
     shown = subprocess.run([sys.executable, "-c", code], env=quiet, capture_output=True, check=True)
@@ -264,22 +270,21 @@ def test_progress_is_silent_where_tqdm_is_and_loaded_only_then():
         ("size", "3"),
         ("size", 10**8 + 1),
         ("size", 10**18),
-        ("seed", None),
-        ("seed", -1),
-        ("seed", 1.5),
-        ("seed", True),
-        ("seed", "1"),
-        ("seed", b"1"),
-        ("seed", []),
-        ("seed", [1, -1]),
-        ("seed", [1, True]),
-        ("seed", [1, 2.0]),
-        ("seed", [[1], [2]]),
-        ("seed", np.array([1.0])),
-        ("seed", np.array(3)),
-        ("seed", [[1], [2, 3]]),
-        ("seed", {1: 2}),
-        ("seed", np.random.default_rng(1)),
+        ("rng", None),
+        ("rng", -1),
+        ("rng", 1.5),
+        ("rng", True),
+        ("rng", "1"),
+        ("rng", b"1"),
+        ("rng", []),
+        ("rng", [1, -1]),
+        ("rng", [1, True]),
+        ("rng", [1, 2.0]),
+        ("rng", [[1], [2]]),
+        ("rng", np.array([1.0])),
+        ("rng", np.array(3)),
+        ("rng", [[1], [2, 3]]),
+        ("rng", {1: 2}),
         ("map", [1, 2]),
         ("map", None),
         ("progress", 3),
@@ -296,7 +301,7 @@ def test_bad_input(name, value):
     def never(function, indices):
         raise AssertionError("a replica is run")
 
-    arguments = {"task": walk, "size": 2, "seed": 1, "map": never, name: value}
+    arguments = {"task": walk, "size": 2, "rng": 1, "map": never, name: value}
     with pytest.raises(ValueError, match=f"^{name} = .*; allowed: "):
         ensemble(arguments.pop("task"), arguments.pop("size"), **arguments)
 
@@ -305,12 +310,12 @@ def test_a_seed_whose_children_are_in_use_is_refused():
     seed = np.random.SeedSequence(1)
     seed.spawn(1)
     with pytest.raises(ValueError, match="has spawned, its children are in use"):
-        ensemble(walk, 2, seed=seed)
+        ensemble(walk, 2, rng=seed)
 
 
 def test_a_map_that_forgets_is_caught():
     with pytest.raises(ValueError, match="left out replica 3"):
-        ensemble(walk, 5, seed=1, map=lambda function, indices: map(function, indices[:3]))
+        ensemble(walk, 5, rng=1, map=lambda function, indices: map(function, indices[:3]))
 
 
 @pytest.mark.parametrize(
@@ -318,4 +323,4 @@ def test_a_map_that_forgets_is_caught():
 )
 def test_a_map_that_gives_something_else_is_caught(given):
     with pytest.raises(ValueError, match=r"^map = .*; allowed: "):
-        ensemble(walk, 5, seed=1, map=lambda function, indices: given)
+        ensemble(walk, 5, rng=1, map=lambda function, indices: given)

@@ -42,7 +42,7 @@ def draws(rng):
     }
 
 found = draws(lambda: seed)
-found["ensemble"] = lk.ensemble(lambda rng: rng.random(), 2, seed=seed)
+found["ensemble"] = lk.ensemble(lambda rng: rng.random(), 2, rng=seed)
 found["parameters"] = np.random.default_rng([seed, 3]).random(2)
 found["numpy integer"] = np.random.default_rng(np.int64(seed)).random()
 sequence = np.random.SeedSequence(seed)

@@ -39,7 +39,7 @@ def content(store):
 
 @pytest.fixture(scope="module")
 def reference():
-    return ensemble(walk, SIZE, seed=11)
+    return ensemble(walk, SIZE, rng=11)
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def run_in_a_child(writer, folder, stage, count, size):
         os.fsync = dies_at(count, os.fsync, before=True)
     elif stage == "replace":
         os.replace = dies_at(count, os.replace, before=False)
-    np.savez(folder / "result.npz", **ensemble(paged, size, seed=2, store=folder / "store"))
+    np.savez(folder / "result.npz", **ensemble(paged, size, rng=2, store=folder / "store"))
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_killed_while_it_writes_and_started_again(child, tmp_path):
         computed += run.stdout.read().split()
     assert run.exitcode == 0
     with np.load(tmp_path / "result.npz") as result:
-        assert same_bits(dict(result), ensemble(silent, SIZE, seed=2))
+        assert same_bits(dict(result), ensemble(silent, SIZE, rng=2))
     assert {int(i) for i in computed} == set(range(SIZE))
     assert len(computed) == SIZE + lost
     assert not list((tmp_path / "store").glob("*.tmp"))
@@ -151,7 +151,7 @@ def test_killed_from_outside_and_started_again(child, tmp_path):
         computed = run.stdout.read().split()
     assert len(computed) == size - stored[-1]
     with np.load(tmp_path / "result.npz") as result:
-        assert same_bits(dict(result), ensemble(silent, size, seed=2))
+        assert same_bits(dict(result), ensemble(silent, size, rng=2))
 
 
 @pytest.mark.parametrize("step", [1, 3, 5])
@@ -164,16 +164,14 @@ def test_what_has_arrived_out_of_order_is_stored_and_nothing_else(tmp_path, refe
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        ensemble(walk, SIZE, seed=11, store=tmp_path, map=breaks_off)
+        ensemble(walk, SIZE, rng=11, store=tmp_path, map=breaks_off)
     runs = [range(*map(int, path.name.split("-")[:2])) for path in tmp_path.glob("*.npz")]
     assert sorted(index for run in runs for index in run) == sorted(order)
     assert not {run.stop for run in runs} & {
         run.start for run in runs
     }  # one file for all that are side by side
     log = []
-    again = ensemble(
-        walk, SIZE, seed=11, store=tmp_path, map=lambda f, left: log.extend(left) or map(f, left)
-    )
+    again = ensemble(walk, SIZE, rng=11, store=tmp_path, map=lambda f, left: log.extend(left) or map(f, left))
     assert sorted(log) == sorted(set(range(SIZE)) - set(order))
     assert same_bits(again, reference)
 
@@ -192,7 +190,7 @@ def test_all_is_on_the_disk_before_it_is_visible(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(os, "replace", replaced)
-    ensemble(walk, 3, seed=11, store=tmp_path)
+    ensemble(walk, 3, rng=11, store=tmp_path)
     files = [tmp_path / "ensemble.json", *tmp_path.glob("*.npz")]
     assert steps == [step for path in files for step in (path.stat().st_size, path, "folder")]
 
@@ -202,38 +200,38 @@ def test_all_is_on_the_disk_before_it_is_visible(tmp_path, monkeypatch):
 
 def test_a_finished_store_runs_nothing(tmp_path):
     task = functools.partial(logged, log=tmp_path / "log")
-    first = ensemble(task, 6, seed=3, store=tmp_path / "new" / "store")
-    assert same_bits(ensemble(task, 6, seed=3, store=tmp_path / "new" / "store"), first)
+    first = ensemble(task, 6, rng=3, store=tmp_path / "new" / "store")
+    assert same_bits(ensemble(task, 6, rng=3, store=tmp_path / "new" / "store"), first)
     assert log_of(tmp_path / "log") == list(range(6))
 
 
 def test_a_larger_ensemble_continues_a_smaller_one(tmp_path):
     task = functools.partial(logged, log=tmp_path / "log")
-    small = ensemble(task, 6, seed=3, store=tmp_path / "store")
-    large = ensemble(task, 10, seed=3, store=tmp_path / "store")
+    small = ensemble(task, 6, rng=3, store=tmp_path / "store")
+    large = ensemble(task, 10, rng=3, store=tmp_path / "store")
     assert log_of(tmp_path / "log") == list(range(10))
     assert same_bits(large[:6], small)
-    assert same_bits(large, ensemble(task, 10, seed=3))
-    assert same_bits(ensemble(task, 4, seed=3, store=tmp_path / "store"), small[:4])
+    assert same_bits(large, ensemble(task, 10, rng=3))
+    assert same_bits(ensemble(task, 4, rng=3, store=tmp_path / "store"), small[:4])
 
 
 def test_every_file_is_read_once(tmp_path, every_replica, monkeypatch):
-    ensemble(walk, 5, seed=11, store=tmp_path)
+    ensemble(walk, 5, rng=11, store=tmp_path)
     read, paths = Path.read_bytes, []
     monkeypatch.setattr(Path, "read_bytes", lambda path: paths.append(path) or read(path))
-    ensemble(walk, 6, seed=11, store=tmp_path)
+    ensemble(walk, 6, rng=11, store=tmp_path)
     assert sorted(path for path in paths if path.suffix == ".npz") == sorted(tmp_path.glob("[0-4]-*.npz"))
 
 
 def test_long_runs_write_few_files(tmp_path, monkeypatch):
     ticks = iter(np.arange(0, 100, 0.25))
     monkeypatch.setattr(module.time, "monotonic", lambda: next(ticks))
-    ensemble(walk, SIZE, seed=11, store=tmp_path)
+    ensemble(walk, SIZE, rng=11, store=tmp_path)
     assert 1 < len(list(tmp_path.glob("*.npz"))) < SIZE / 2
 
 
 def test_stored_files_are_plain_arrays(tmp_path, reference):
-    ensemble(walk, SIZE, seed=11, store=tmp_path)
+    ensemble(walk, SIZE, rng=11, store=tmp_path)
     (path,) = tmp_path.glob("*.npz")
     with np.load(path, allow_pickle=False) as block:
         assert same_bits(dict(block), reference)
@@ -244,7 +242,7 @@ NAMES = {"rename": "14-15", "long": "13-15", "negative": "-13-14", "nonsense": "
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty", *NAMES])
 def test_a_damaged_file_is_named_and_the_others_kept(tmp_path, reference, every_replica, damage):
-    ensemble(walk, SIZE, seed=11, store=tmp_path)
+    ensemble(walk, SIZE, rng=11, store=tmp_path)
     path = next(tmp_path.glob("13-*.npz"))
     content = bytearray(path.read_bytes())
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir() if p != path}
@@ -258,10 +256,10 @@ def test_a_damaged_file_is_named_and_the_others_kept(tmp_path, reference, every_
     if damage in NAMES:
         path = path.rename(path.with_name(path.name.replace("13-14", NAMES[damage])))
     with pytest.raises(StoreError, match=f"{path.name} is corrupt"):
-        ensemble(walk, SIZE, seed=11, store=tmp_path)
+        ensemble(walk, SIZE, rng=11, store=tmp_path)
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir() if p != path} == before
     path.unlink()
-    assert same_bits(ensemble(walk, SIZE, seed=11, store=tmp_path), reference)
+    assert same_bits(ensemble(walk, SIZE, rng=11, store=tmp_path), reference)
 
 
 @pytest.mark.parametrize(
@@ -270,50 +268,50 @@ def test_a_damaged_file_is_named_and_the_others_kept(tmp_path, reference, every_
     ids=["seed", "words", "task"],
 )
 def test_a_file_of_another_store_is_named(tmp_path, reference, seed, task):
-    ensemble(walk, 4, seed=11, store=tmp_path / "store")
-    ensemble(task, SIZE, seed=seed, store=tmp_path / "other")
+    ensemble(walk, 4, rng=11, store=tmp_path / "store")
+    ensemble(task, SIZE, rng=seed, store=tmp_path / "other")
     (path,) = (tmp_path / "other").glob("*.npz")
     copy = Path(shutil.copy(path, tmp_path / "store"))
     before = content(tmp_path / "store")
     with pytest.raises(StoreError, match=f"{path.name} is corrupt, or of another store"):
-        ensemble(walk, 4, seed=11, store=tmp_path / "store")
+        ensemble(walk, 4, rng=11, store=tmp_path / "store")
     assert content(tmp_path / "store") == before
     copy.unlink()
-    assert same_bits(ensemble(walk, SIZE, seed=11, store=tmp_path / "store"), reference)
+    assert same_bits(ensemble(walk, SIZE, rng=11, store=tmp_path / "store"), reference)
 
 
 def test_files_of_another_size_of_the_same_ensemble_are_welcome(tmp_path, reference):
-    ensemble(walk, 7, seed=11, store=tmp_path / "small")
-    ensemble(walk, SIZE, seed=11, store=tmp_path / "large")
+    ensemble(walk, 7, rng=11, store=tmp_path / "small")
+    ensemble(walk, SIZE, rng=11, store=tmp_path / "large")
     for path in (tmp_path / "large").glob("*.npz"):
         shutil.copy(path, tmp_path / "small")
     before = content(tmp_path / "small")
-    assert same_bits(ensemble(walk, SIZE, seed=11, store=tmp_path / "small"), reference)
+    assert same_bits(ensemble(walk, SIZE, rng=11, store=tmp_path / "small"), reference)
     assert content(tmp_path / "small") == before
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"7", b"\xff"])
 def test_a_damaged_record_is_named(tmp_path, content):
-    ensemble(walk, 3, seed=11, store=tmp_path)
+    ensemble(walk, 3, rng=11, store=tmp_path)
     (tmp_path / "ensemble.json").write_bytes(content)
     with pytest.raises(StoreError, match=r"ensemble\.json is corrupt"):
-        ensemble(walk, 3, seed=11, store=tmp_path)
+        ensemble(walk, 3, rng=11, store=tmp_path)
     assert len(list(tmp_path.glob("*.npz"))) == 1
 
 
 def test_a_lost_record_is_missed(tmp_path):
-    ensemble(walk, 3, seed=11, store=tmp_path)
+    ensemble(walk, 3, rng=11, store=tmp_path)
     (tmp_path / "ensemble.json").unlink()
     with pytest.raises(StoreError, match="not a store"):
-        ensemble(walk, 3, seed=11, store=tmp_path)
+        ensemble(walk, 3, rng=11, store=tmp_path)
 
 
 def test_a_store_whose_first_run_was_killed_at_once_is_as_good_as_new(tmp_path):
     (tmp_path / "lock").touch()
     (tmp_path / "unfinished.tmp").write_text("{half a record")
-    ensemble(walk, 3, seed=11, store=tmp_path)
+    ensemble(walk, 3, rng=11, store=tmp_path)
     (tmp_path / "unfinished.tmp").write_text("half a file")
-    ensemble(walk, 4, seed=11, store=tmp_path)
+    ensemble(walk, 4, rng=11, store=tmp_path)
     assert len(list(tmp_path.glob("*.npz"))) == 2
     assert not (tmp_path / "unfinished.tmp").exists()
 
@@ -321,28 +319,28 @@ def test_a_store_whose_first_run_was_killed_at_once_is_as_good_as_new(tmp_path):
 def test_a_folder_with_other_things_is_left_alone(tmp_path):
     (tmp_path / "thesis.tmp").write_text("years of work")
     with pytest.raises(StoreError, match=r"not a store: it holds thesis\.tmp"):
-        ensemble(walk, 3, seed=11, store=tmp_path)
+        ensemble(walk, 3, rng=11, store=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tmp"]
 
 
 def refuses(task, store, what, seed=11):
     before = content(store)
     with pytest.raises(StoreError, match=f"another .*{what}"):
-        ensemble(task, 3, seed=seed, store=store)
+        ensemble(task, 3, rng=seed, store=store)
     assert content(store) == before
 
 
 def test_a_store_of_another_seed_is_refused(tmp_path):
-    ensemble(walk, 3, seed=11, store=tmp_path)
+    ensemble(walk, 3, rng=11, store=tmp_path)
     stored, now = (np.random.SeedSequence(seed).entropy for seed in (11, 12))
     refuses(walk, tmp_path, f"seed .stored: .{stored}, .*now: .{now},", seed=12)
     refuses(walk, tmp_path, "seed", seed=np.random.SeedSequence(11).spawn(1)[0])
     refuses(walk, tmp_path, "seed", seed=np.random.SeedSequence(11, pool_size=8))
-    assert ensemble(walk, 3, seed=np.random.SeedSequence(11), store=tmp_path)["end"].size == 3
+    assert ensemble(walk, 3, rng=np.random.SeedSequence(11), store=tmp_path)["end"].size == 3
 
 
 def test_a_store_of_another_task_or_python_is_refused(tmp_path):
-    ensemble(walk, 3, seed=11, store=tmp_path)
+    ensemble(walk, 3, rng=11, store=tmp_path)
     refuses(fails_at_seven, tmp_path, r"task \(stored: 'tests.tasks.walk', now: 'tests.tasks.fails_at")
     record = json.loads((tmp_path / "ensemble.json").read_text())
     (tmp_path / "ensemble.json").write_text(json.dumps(record | {"python": "2.7"}))
@@ -357,13 +355,13 @@ def test_a_store_of_another_task_or_python_is_refused(tmp_path):
 def test_every_digit_of_a_seed_counts(tmp_path, digit):
     """Numbers beyond 64 bits are kept whole, and so are lists with one beyond 63."""
     seeds = [[2**63 + digit, 1], [1, 2**127 + digit]]
-    store = [ensemble(walk, 2, seed=seed, store=tmp_path / str(i)) for i, seed in enumerate(seeds)]
+    store = [ensemble(walk, 2, rng=seed, store=tmp_path / str(i)) for i, seed in enumerate(seeds)]
     for number, seed in enumerate(seeds):
-        assert same_bits(ensemble(walk, 2, seed=seed, store=tmp_path / str(number)), store[number])
+        assert same_bits(ensemble(walk, 2, rng=seed, store=tmp_path / str(number)), store[number])
         other = [word ^ (word > 1) for word in seed]
         refuses(walk, tmp_path / str(number), "seed", seed=other)
     child = np.random.SeedSequence(np.array([3, 1]), spawn_key=(np.int64(2),))
-    ensemble(walk, 2, seed=child, store=tmp_path / "child")
+    ensemble(walk, 2, rng=child, store=tmp_path / "child")
     refuses(walk, tmp_path / "child", "seed", seed=np.random.SeedSequence([3, 1], spawn_key=(3,)))
 
 
@@ -378,10 +376,10 @@ def test_a_changed_line_of_lattice_is_other_code(tmp_path, monkeypatch):
     other.rename(tmp_path / "lattice" / "other.py")
     assert _store._lattice(tmp_path / "lattice") not in digests
     assert _store._lattice(Path(_store.__file__).parent) == _store.LATTICE
-    ensemble(walk, 3, seed=11, store=tmp_path / "store")
+    ensemble(walk, 3, rng=11, store=tmp_path / "store")
     monkeypatch.setattr(_store, "LATTICE", digests[0])
     with pytest.raises(StoreError, match="files of lattice have changed since it was imported"):
-        ensemble(walk, 3, seed=11, store=tmp_path / "store")
+        ensemble(walk, 3, rng=11, store=tmp_path / "store")
     monkeypatch.setattr(_store, "_lattice", lambda folder: digests[0])
     refuses(walk, tmp_path / "store", "lattice")
 
@@ -398,21 +396,21 @@ def while_it_runs(do, store, size=3):
                 do()
             yield function(index)
 
-    return ensemble(walk, size, seed=11, store=store, map=interrupted)
+    return ensemble(walk, size, rng=11, store=store, map=interrupted)
 
 
 def test_one_run_at_a_time(tmp_path, child):
     with child(size=1000) as run:
         run.stdout.readline()
         with pytest.raises(StoreError, match=r"in use by another run$"):
-            ensemble(paged, 1001, seed=2, store=tmp_path / "store")
+            ensemble(paged, 1001, rng=2, store=tmp_path / "store")
         run.kill()
 
 
 def refused(store):
     """Whether a process that asks for more than there is in a store is refused."""
     try:
-        ensemble(walk, 99, seed=11, store=store)
+        ensemble(walk, 99, rng=11, store=store)
     except StoreError as error:
         return "is in use by another run" in str(error)
     return False
@@ -431,7 +429,7 @@ def test_one_run_at_a_time_in_one_process(tmp_path, reference, every_replica, wa
 
     def ask():
         with pytest.raises(StoreError, match="in use by another run of this process"):
-            ensemble(walk, SIZE, seed=11, store=tmp_path / ("link" if way == "link" else "store"))
+            ensemble(walk, SIZE, rng=11, store=tmp_path / ("link" if way == "link" else "store"))
         refusals.append("here")
 
     def do():
@@ -445,7 +443,7 @@ def test_one_run_at_a_time_in_one_process(tmp_path, reference, every_replica, wa
 
     assert same_bits(while_it_runs(do, store, SIZE), reference)
     assert refusals == ["here"]
-    assert same_bits(ensemble(walk, SIZE + 1, seed=11, store=store)["end"][:SIZE], reference["end"])
+    assert same_bits(ensemble(walk, SIZE + 1, rng=11, store=store)["end"][:SIZE], reference["end"])
 
 
 def test_a_refused_run_leaves_nothing_locked(tmp_path):
@@ -457,10 +455,10 @@ def test_a_refused_run_leaves_nothing_locked(tmp_path):
     assert not _store.HELD
     assert not refused_elsewhere(tmp_path)
     with pytest.raises(ValueError, match="left out"):
-        ensemble(walk, 100, seed=11, store=tmp_path, map=lambda function, indices: [])
+        ensemble(walk, 100, rng=11, store=tmp_path, map=lambda function, indices: [])
     assert not _store.HELD
     assert not (tmp_path / _store.TEMPORARY).exists()
-    ensemble(walk, 100, seed=11, store=tmp_path)
+    ensemble(walk, 100, rng=11, store=tmp_path)
 
 
 def forks(store):
@@ -525,13 +523,13 @@ def read_only():
 
 def test_a_complete_store_is_read_without_writing(read_only, reference):
     folder, protected = read_only
-    ensemble(walk, SIZE, seed=11, store=folder)
+    ensemble(walk, SIZE, rng=11, store=folder)
     for name in (_store.LOCK, _store.TEMPORARY):
         (folder / name).unlink(missing_ok=True)
     before = content(folder)
     with protected():
-        assert same_bits(ensemble(walk, SIZE, seed=11, store=folder), reference)
-        assert same_bits(ensemble(walk, 3, seed=11, store=folder)["end"], reference["end"][:3])
+        assert same_bits(ensemble(walk, SIZE, rng=11, store=folder), reference)
+        assert same_bits(ensemble(walk, 3, rng=11, store=folder)["end"], reference["end"][:3])
     assert content(folder) == before
 
 
@@ -539,7 +537,7 @@ def test_a_complete_store_is_read_without_writing(read_only, reference):
 def test_an_incomplete_store_without_the_right_to_write_is_refused_at_once(read_only, kept):
     folder, protected = read_only
     store = folder / "store"
-    ensemble(walk, 3, seed=11, store=store)
+    ensemble(walk, 3, rng=11, store=store)
     for path in store.iterdir():
         if path.name not in kept:
             path.unlink()
@@ -549,17 +547,17 @@ def test_an_incomplete_store_without_the_right_to_write_is_refused_at_once(read_
 
     for place in (store, folder / "new"):
         with protected(), pytest.raises(StoreError, match="Permission denied"):
-            ensemble(walk, 4, seed=11, store=place, map=never)
+            ensemble(walk, 4, rng=11, store=place, map=never)
     assert sorted(content(store)) == sorted(kept)
-    ensemble(walk, 4, seed=11, store=store)
+    ensemble(walk, 4, rng=11, store=store)
 
 
 def test_a_complete_store_is_read_while_a_larger_run_writes_it(tmp_path, reference, every_replica):
-    ensemble(walk, 5, seed=11, store=tmp_path)
+    ensemble(walk, 5, rng=11, store=tmp_path)
 
     def do():
-        assert same_bits(ensemble(walk, 5, seed=11, store=tmp_path)["end"], reference["end"][:5])
-        assert same_bits(ensemble(walk, 6, seed=11, store=tmp_path)["end"], reference["end"][:6])
+        assert same_bits(ensemble(walk, 5, rng=11, store=tmp_path)["end"], reference["end"][:5])
+        assert same_bits(ensemble(walk, 6, rng=11, store=tmp_path)["end"], reference["end"][:6])
 
     assert same_bits(while_it_runs(do, tmp_path, SIZE), reference)
 
@@ -569,11 +567,11 @@ def test_what_another_run_has_added_before_the_lock_is_read(tmp_path, monkeypatc
 
     def late(store, stack):
         monkeypatch.undo()
-        ensemble(task, 3, seed=11, store=tmp_path / "store")
+        ensemble(task, 3, rng=11, store=tmp_path / "store")
         lock(store, stack)
 
     monkeypatch.setattr(_store.Store, "lock", late)
-    ensemble(task, 5, seed=11, store=tmp_path / "store")
+    ensemble(task, 5, rng=11, store=tmp_path / "store")
     assert log_of(tmp_path / "log") == [0, 1, 2, 3, 4]
 
 
@@ -582,12 +580,12 @@ def test_a_record_of_another_run_before_the_lock_is_read(tmp_path, monkeypatch):
 
     def late(store, stack):
         monkeypatch.undo()
-        ensemble(walk, 3, seed=12, store=tmp_path)
+        ensemble(walk, 3, rng=12, store=tmp_path)
         lock(store, stack)
 
     monkeypatch.setattr(_store.Store, "lock", late)
     with pytest.raises(StoreError, match="another seed"):
-        ensemble(walk, 3, seed=11, store=tmp_path)
+        ensemble(walk, 3, rng=11, store=tmp_path)
 
 
 # A full disk
@@ -613,10 +611,10 @@ def test_a_full_disk_keeps_what_is_stored(tmp_path, reference, every_replica, mo
     monkeypatch.setattr(_store, "open", opens, raising=False)
     monkeypatch.setattr(os, "fsync", syncs)
     with pytest.raises(StoreError, match="No space left on device"):
-        ensemble(walk, SIZE, seed=11, store=tmp_path)
+        ensemble(walk, SIZE, rng=11, store=tmp_path)
     monkeypatch.undo()
     assert len(list(tmp_path.glob("*.npz"))) == 4
-    assert same_bits(ensemble(walk, SIZE, seed=11, store=tmp_path), reference)
+    assert same_bits(ensemble(walk, SIZE, rng=11, store=tmp_path), reference)
 
 
 def test_a_file_cut_short_by_the_system_is_not_stored(tmp_path, every_replica):
@@ -631,9 +629,9 @@ def test_a_file_cut_short_by_the_system_is_not_stored(tmp_path, every_replica):
 
     try:
         with pytest.raises(StoreError, match=os.strerror(errno.EFBIG)):
-            ensemble(walk, SIZE, seed=11, store=tmp_path, map=limit)
+            ensemble(walk, SIZE, rng=11, store=tmp_path, map=limit)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert len(list(tmp_path.glob("*.npz"))) == 5
     limits.clear()
-    assert same_bits(ensemble(walk, SIZE, seed=11, store=tmp_path), ensemble(walk, SIZE, seed=11))
+    assert same_bits(ensemble(walk, SIZE, rng=11, store=tmp_path), ensemble(walk, SIZE, rng=11))

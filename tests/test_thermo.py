@@ -55,7 +55,7 @@ def test_plane_waves_and_eigenvectors_give_the_same_samples(name):
     chain = CHAINS[name]
     assert chain.is_uniform
     assert not with_vectors(chain).is_uniform
-    fast, dense = (thermal(c, T=0.7, replicas=4, rng=3) for c in (chain, with_vectors(chain)))
+    fast, dense = (thermal(c, temperature=0.7, replicas=4, rng=3) for c in (chain, with_vectors(chain)))
     assert_allclose(fast.q, dense.q, atol=1e-13)
     assert_allclose(fast.p, dense.p, atol=0)
 
@@ -84,7 +84,7 @@ def test_the_softest_pin_holds_the_centre_of_mass(pin, boundary):
         )
         assert_allclose(log_partition(c, T), 16 * math.log(2 * math.pi * T) - np.log(omega).sum(), rtol=1e-12)
     assert_allclose(
-        thermal(chain, T, 2, 1).q.mean(axis=1), thermal(with_vectors(chain), T, 2, 1).q.mean(axis=1)
+        thermal(chain, T, 2, rng=1).q.mean(axis=1), thermal(with_vectors(chain), T, 2, rng=1).q.mean(axis=1)
     )
 
 
@@ -107,7 +107,7 @@ def test_sampled_covariance(chain):
     20,000 replicas; a scale wrong by 10 standard deviations, at most 7 %, is missed as rarely.
     """
     T, replicas = 0.6, 20_000
-    state = thermal(chain, T, replicas, np.random.default_rng(11))
+    state = thermal(chain, T, replicas, rng=np.random.default_rng(11))
     modes = np.linalg.matrix_rank(chain.stiffness_matrix(), tol=1e-10)
 
     def plausible(action, degrees):
@@ -131,7 +131,7 @@ def test_sampled_covariance(chain):
 @pytest.mark.parametrize("boundary", ["periodic", "free"])
 def test_a_chain_without_pins_stays_at_the_origin_and_moves_as_a_whole(boundary):
     """Σq = 0 exactly; the total momentum has variance nT (chi-square, false alarm 1e-6)."""
-    state = thermal(Chain(8, boundary=boundary), T=2.0, replicas=5000, rng=5)
+    state = thermal(Chain(8, boundary=boundary), temperature=2.0, replicas=5000, rng=5)
     assert_allclose(state.q.sum(axis=1), 0, atol=1e-12)
     low, high = chi2.ppf([5e-7, 1 - 5e-7], 5000)
     assert low < np.sum(state.p.sum(axis=1) ** 2) / 16 < high
@@ -147,13 +147,13 @@ def test_stretches_of_a_free_chain_are_independent():
 def test_randomness_is_an_argument():
     chain = Chain(4, pin=Pin(chi=1))
     rng = np.random.default_rng(2)
-    first, second = thermal(chain, 1.0, 2, rng), thermal(chain, 1.0, 2, rng)
+    first, second = thermal(chain, 1.0, 2, rng=rng), thermal(chain, 1.0, 2, rng=rng)
     assert not np.allclose(first.q, second.q)
-    assert np.array_equal(first.q, thermal(chain, 1.0, 2, 2).q)
+    assert np.array_equal(first.q, thermal(chain, 1.0, 2, rng=2).q)
 
 
 def test_at_zero_temperature_nothing_moves():
-    state = thermal(Chain(4), 0, 3, 1)
+    state = thermal(Chain(4), 0, 3, rng=1)
     assert not state.q.any()
     assert not state.p.any()
 
@@ -161,7 +161,7 @@ def test_at_zero_temperature_nothing_moves():
 def test_a_long_ring_needs_no_matrix():
     """2¹⁷ sites: a matrix would take 128 GB.  Equipartition to six standard errors, 2.5 %."""
     chain = Chain(2**17, pin=Pin(chi=0.5))
-    state = thermal(chain, 1.5, 1, 4)
+    state = thermal(chain, 1.5, 1, rng=4)
     share = energy(chain, state.q, 0 * state.p)[0] / chain.n
     assert abs(share - 0.75) < 6 * 0.75 * math.sqrt(2 / chain.n)
 
@@ -273,7 +273,7 @@ def test_the_coldest_chains_keep_their_zero_point_energy(T):
 
 
 def sample(chain, T):
-    return thermal(chain, T, 2, 1)
+    return thermal(chain, T, 2, rng=1)
 
 
 @pytest.mark.parametrize("function", [sample, log_partition, mean_energy, heat_capacity])
@@ -282,9 +282,9 @@ def test_bad_input_is_refused(function):
     with pytest.raises(ValueError, match=r"chain has bond\.beta, pin\.alpha, pin\.J other than 0; allowed"):
         function(stiff, 1.0)
     for T in (-1.0, math.nan, math.inf):
-        with pytest.raises(ValueError, match=rf"T = {T}; allowed: a finite number"):
+        with pytest.raises(ValueError, match=rf"temperature = {T}; allowed: a finite number"):
             function(Chain(4), T)
-    with pytest.raises(ValueError, match=r"T = array.*; allowed: a finite number"):
+    with pytest.raises(ValueError, match=r"temperature = array.*; allowed: a finite number"):
         function(Chain(4), np.ones(3))
     for unstable in (Chain(4, Bond(chi=-1)), Chain(4, Bond(chi=[1, 1, -1]), boundary="free")):
         with pytest.raises(ValueError, match="allowed: ω² ≥ 0 for every"):
@@ -292,30 +292,30 @@ def test_bad_input_is_refused(function):
 
 
 def test_the_partition_function_needs_a_positive_temperature():
-    with pytest.raises(ValueError, match="T = 0; allowed: a finite number above 0"):
+    with pytest.raises(ValueError, match="temperature = 0; allowed: a finite number above 0"):
         log_partition(Chain(4), 0)
 
 
 @pytest.mark.parametrize("replicas", [0, -1, 2.0, True])
 def test_an_empty_ensemble_is_refused(replicas):
     with pytest.raises(ValueError, match=f"replicas = {replicas}; allowed: an integer at least 1"):
-        thermal(Chain(4), 1.0, replicas, 1)
+        thermal(Chain(4), 1.0, replicas, rng=1)
 
 
 def test_a_sample_beyond_memory_or_the_floats_is_refused():
     with pytest.raises(ValueError, match=r"replicas = .* needs .* steps; allowed"):
-        thermal(Chain(4), 1.0, 10**18, 1)
-    with pytest.raises(ValueError, match=r"T = 1e\+308.*; allowed: smaller numbers"):
-        thermal(Chain(4, pin=Pin(chi=5e-324)), 1e308, 1, 1)
+        thermal(Chain(4), 1.0, 10**18, rng=1)
+    with pytest.raises(ValueError, match=r"temperature = 1e\+308.*; allowed: smaller numbers"):
+        thermal(Chain(4, pin=Pin(chi=5e-324)), 1e308, 1, rng=1)
 
 
 @pytest.mark.parametrize("T", [True, "1", 1j, None, 10**400])
 def test_only_a_number_is_a_temperature(T):
     for function in (sample, log_partition, mean_energy, heat_capacity):
-        with pytest.raises(ValueError, match=r"T = .*; allowed: a finite number"):
+        with pytest.raises(ValueError, match=r"temperature = .*; allowed: a finite number"):
             function(Chain(4), T)
 
 
 def test_no_randomness_by_default():
     with pytest.raises(ValueError, match=r"rng = None; allowed: a numpy\.random.Generator, or a seed"):
-        thermal(Chain(4), 1.0, 1, None)
+        thermal(Chain(4), 1.0, 1, rng=None)

@@ -103,7 +103,7 @@ class Crystal:
 
 @finite
 def thermal(
-    crystal: Crystal, temperature: float, replicas: int, rng: np.random.Generator | int
+    crystal: Crystal, temperature: float, replicas: int, *, rng: np.random.Generator | int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Displacements and momenta in the canonical ensemble, ``(replicas, d, *shape)`` each.
 

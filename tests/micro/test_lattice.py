@@ -29,7 +29,7 @@ def axes(crystal):
 
 @pytest.mark.parametrize("crystal", [SHEET, BLOCK, lattice.Crystal((6, 3))])
 def test_energy_and_momentum_to_round_off(crystal):
-    q, p = lattice.thermal(crystal, 1.0, 3, 1)
+    q, p = lattice.thermal(crystal, 1.0, 3, rng=1)
     run_q, run_p = lattice.evolve(crystal, q, p, [0.0, 5.0, 50.0], rate=0.4, dt=0.3, rng=2)
     for i in range(3):
         np.testing.assert_allclose(crystal.energy(run_q[i], run_p[i]), crystal.energy(q, p), rtol=1e-12)
@@ -138,7 +138,7 @@ def test_mean_wave_decays_at_the_rate_of_the_kernel():
 def test_thermal():
     """Equipartition of every wave; 5 standard errors."""
     for crystal in (SHEET, lattice.Crystal((4, 3))):
-        q, p = lattice.thermal(crystal, 0.7, 4000, 8)
+        q, p = lattice.thermal(crystal, 0.7, 4000, rng=8)
         shape = axes(crystal)
         q_hat, p_hat = np.fft.fftn(q, axes=shape), np.fft.fftn(p, axes=shape)
         sites = math.prod(crystal.shape)
@@ -150,7 +150,7 @@ def test_thermal():
 
 
 def test_the_result_does_not_depend_on_the_map():
-    q, p = lattice.thermal(SHEET, 1.0, 3, 1)
+    q, p = lattice.thermal(SHEET, 1.0, 3, rng=1)
     serial = lattice.evolve(SHEET, q, p, [1.0], rate=1.0, dt=0.1, rng=4)
     with ThreadPoolExecutor(2) as pool:
         threaded = lattice.evolve(SHEET, q, p, [1.0], rate=1.0, dt=0.1, rng=4, map=pool.map)
@@ -168,7 +168,7 @@ def test_the_longest_step(shape):
         slowest = np.sort(np.linalg.eigvals(both).real)[-2]
         exact = np.exp(-2 * step * 8 * np.sin(np.pi / max(shape)) ** 2)
         assert np.log(slowest) / np.log(exact) == pytest.approx(1 - missing, abs=0.2 * missing)
-    q, p = lattice.thermal(crystal, 1.0, 1, 1)
+    q, p = lattice.thermal(crystal, 1.0, 1, rng=1)
     lattice.evolve(crystal, q, p, [0.25], rate=0.5, dt=0.25, rng=1)
     with pytest.raises(ValueError, match=r"dt = 0.26 at rate = 0.5; allowed: at most 0.25, where"):
         lattice.evolve(crystal, q, p, [0.25], rate=0.5, dt=0.26, rng=1)
@@ -178,7 +178,7 @@ def test_the_longest_step(shape):
 def test_three_steps_by_hand(crystal):
     """Flights by `propagate`, turns by the kernel, pairs forwards and then backwards, over two outputs."""
     d, omega, rate, h = len(crystal.shape), crystal.frequencies, 0.8, 0.1
-    q, p = lattice.thermal(crystal, 1.0, 1, 1)
+    q, p = lattice.thermal(crystal, 1.0, 1, rng=1)
     run_q, run_p = lattice.evolve(crystal, q, p, [2 * h, 3 * h], rate=rate, dt=h, rng=4)
     random, kept, expected = stream(4), store(d, crystal.pairs[0].size), []
     for step, forward in enumerate((True, False, True)):
@@ -193,7 +193,7 @@ def test_three_steps_by_hand(crystal):
 
 
 def test_equal_times_are_equal_states():
-    q, p = lattice.thermal(SHEET, 1.0, 2, 1)
+    q, p = lattice.thermal(SHEET, 1.0, 2, rng=1)
     run_q, run_p = lattice.evolve(SHEET, q, p, [0.0, 0.0, 1.0, 1.0, 2.0], rate=1.0, dt=0.1, rng=4)
     once_q, once_p = lattice.evolve(SHEET, q, p, [0.0, 1.0, 2.0], rate=1.0, dt=0.1, rng=4)
     np.testing.assert_array_equal(run_q, once_q[[0, 0, 1, 1, 2]])
@@ -205,21 +205,21 @@ def test_equal_times_are_equal_states():
 def test_the_softest_pin_holds_the_centre_of_mass(pin):
     """It has the displacement √(T/ω₀²) times that of the draws, and keeps its momentum."""
     crystal = lattice.Crystal((3, 4), pin=pin)
-    q, p = lattice.thermal(crystal, 0.7, 2, 5)
+    q, p = lattice.thermal(crystal, 0.7, 2, rng=5)
     z = math.sqrt(0.7) * np.random.default_rng(5).standard_normal((2, 2, 2, 3, 4)).mean(axis=(3, 4))
     np.testing.assert_allclose(q.mean(axis=(2, 3)), z[0] / math.sqrt(pin), rtol=1e-12)
     np.testing.assert_allclose(p.mean(axis=(2, 3)), z[1], rtol=1e-12)
 
 
 def test_steps_without_end_are_refused():
-    q, p = lattice.thermal(SHEET, 1.0, 1, 1)
+    q, p = lattice.thermal(SHEET, 1.0, 1, rng=1)
     for times, dt in (([1e300], 0.1), ([1.0], 1e-300), ([1e14], 0.1)):
         with pytest.raises(
             ValueError, match=r"times = .* with dt = .* need .* steps; allowed: at most 2e\+11"
         ):
             lattice.evolve(SHEET, q, p, times, rate=1.0, dt=dt, rng=1)
     with pytest.raises(ValueError, match=r"replicas = .* needs .* steps; allowed"):
-        lattice.thermal(SHEET, 1.0, 10**18, 1)
+        lattice.thermal(SHEET, 1.0, 10**18, rng=1)
 
 
 def test_bad_arguments():
@@ -231,10 +231,10 @@ def test_bad_arguments():
             lattice.Crystal((4, 4), **{name: value})
     for temperature in (0.0, math.inf):
         with pytest.raises(ValueError, match=f"temperature = {temperature!r}; allowed"):
-            lattice.thermal(SHEET, temperature, 1, 1)
+            lattice.thermal(SHEET, temperature, 1, rng=1)
     with pytest.raises(ValueError, match="replicas = 0; allowed"):
-        lattice.thermal(SHEET, 1.0, 0, 1)
-    q, p = lattice.thermal(SHEET, 1.0, 2, 1)
+        lattice.thermal(SHEET, 1.0, 0, rng=1)
+    q, p = lattice.thermal(SHEET, 1.0, 2, rng=1)
     for bad, message in (
         (p[0], "p has shape"),
         (p[:1], "allowed: equal shapes"),
