@@ -109,7 +109,7 @@ class Estimate:
         float or array
             The signed difference over the `error` of both in quadrature, elementwise.
             Between exact numbers it is 0 if they are equal and infinite if not.  A normal number if
-            the errors come from many samples; from few see :func:`mean`.
+            the errors come from many samples; from few see :func:`lattice.mean`.
 
         Raises
         ------
