@@ -539,6 +539,16 @@ def test_arguments_of_another_type_are_named(bad):
                 call()
 
 
+def test_moments_are_copies_that_nobody_changes():
+    parts = [np.zeros(3), np.zeros(3), np.eye(3), np.zeros((3, 3)), np.eye(3)]
+    moments = Moments(Chain(3), *parts)
+    for name, part in zip(("mean_q", "mean_p", "qq", "qp", "pp"), parts, strict=True):
+        part += 1.0
+        with pytest.raises(ValueError, match="read-only"):
+            getattr(moments, name)[...] = 0.0
+        np.testing.assert_array_equal(getattr(moments, name), part - 1.0)
+
+
 def test_moments_refuse_what_they_cannot_describe():
     zero, one, rest = np.zeros((3, 3)), np.eye(3), np.zeros(3)
     with pytest.raises(ValueError, match=r"mean_p = .* real numbers"):
