@@ -13,7 +13,7 @@ from lattice import Chain, Pin, ThreeSiteRotation
 from lattice._kernels.pairs import store, turn_pairs
 from lattice._kernels.random import streams
 from lattice.kinetic import flights
-from lattice.micro.lattice import Crystal
+from lattice.micro.crystals import Crystal
 
 from .measure import Comparison, interleaved
 

@@ -88,7 +88,7 @@ def calls():
     r = np.array([[0.5, -0.2, 1.0], [0.0, 0.3, -2.0]])
     k, times = np.array([0.0, 0.1, 0.25, 0.5]), np.array([0.0, 0.5, 1.5])
     series = np.random.default_rng(1).normal(size=400)
-    sheet = micro.lattice.Crystal((3, 4), chi=1.0, pin=0.5)
+    sheet = micro.crystals.Crystal((3, 4), chi=1.0, pin=0.5)
     crystals = 0.1 * np.cos(np.arange(48.0)).reshape(2, 2, 3, 4)
     omega = lattice.dispersion(ring, lattice.wave_numbers(4))
     flip, exchange, rotation = VelocityFlip(0.5), VelocityExchange(0.5), ThreeSiteRotation(0.5)
@@ -169,11 +169,11 @@ def calls():
         "micro.Trajectory.state": {"self": m.short, "i": 1},
         "micro.green_kubo": {"runs": m.run, "temperature": 1.0, "window": (1.0, 4.0)},
         "micro.converged": {"measure": measured, "n": 4, "dt": 0.1},
-        "micro.lattice.Crystal": {"shape": (3, 4), "chi": 1.0, "pin": 0.5},
-        "micro.lattice.Crystal.energy": {"self": sheet, "q": crystals, "p": crystals},
-        "micro.lattice.Crystal.on_sites": {"self": sheet, "name": "array", "array": crystals},
-        "micro.lattice.thermal": {"crystal": sheet, "temperature": 1.0, "replicas": 2, "rng": 1},
-        "micro.lattice.evolve": {
+        "micro.crystals.Crystal": {"shape": (3, 4), "chi": 1.0, "pin": 0.5},
+        "micro.crystals.Crystal.energy": {"self": sheet, "q": crystals, "p": crystals},
+        "micro.crystals.Crystal.on_sites": {"self": sheet, "name": "array", "array": crystals},
+        "micro.crystals.thermal": {"crystal": sheet, "temperature": 1.0, "replicas": 2, "rng": 1},
+        "micro.crystals.evolve": {
             "crystal": sheet,
             "q": crystals,
             "p": crystals,
@@ -358,10 +358,10 @@ def others(value):
         )
     if isinstance(value, (VelocityFlip, VelocityExchange, ThreeSiteRotation)):
         return NOISES
-    if isinstance(value, micro.lattice.Crystal):
-        sheets = [micro.lattice.Crystal((3, 4), chi=x) for x in (1e-300, 1e300)]
-        return [*sheets, *(micro.lattice.Crystal((3, 4), pin=x) for x in (1e-300, 1e300)),
-                micro.lattice.Crystal((3, 4, 3)), micro.lattice.Crystal((10**3, 10**3))]  # fmt: skip
+    if isinstance(value, micro.crystals.Crystal):
+        sheets = [micro.crystals.Crystal((3, 4), chi=x) for x in (1e-300, 1e300)]
+        return [*sheets, *(micro.crystals.Crystal((3, 4), pin=x) for x in (1e-300, 1e300)),
+                micro.crystals.Crystal((3, 4, 3)), micro.crystals.Crystal((10**3, 10**3))]  # fmt: skip
     if isinstance(value, micro.moments.Moments):
         sizes = (1e-300, 1e200, 1e300)
         return [dataclasses.replace(value, **{name: x * np.ones_like(getattr(value, name))})

@@ -113,11 +113,11 @@ def cases():
         }.items():
             yield f"{name} {word}", lambda call=call, noise=noise: call(noise)
     for shape in ((4, 5), (3, 4, 5)):
-        crystal = micro.lattice.Crystal(shape, pin=0.3)
+        crystal = micro.crystals.Crystal(shape, pin=0.3)
         yield (
-            f"micro.lattice.evolve {shape}",
-            lambda c=crystal: micro.lattice.evolve(
-                c, *micro.lattice.thermal(c, 0.8, 2, rng=4), [0.5, 2.0], rate=0.4, dt=0.1, rng=6
+            f"micro.crystals.evolve {shape}",
+            lambda c=crystal: micro.crystals.evolve(
+                c, *micro.crystals.thermal(c, 0.8, 2, rng=4), [0.5, 2.0], rate=0.4, dt=0.1, rng=6
             ),
         )
 

@@ -24,7 +24,7 @@ import numpy as np
 import lattice as lk
 from lattice import kinetic, micro
 
-chain, crystal = lk.Chain(3, pin=lk.Pin(chi=1)), micro.lattice.Crystal((3, 3), pin=1.0)
+chain, crystal = lk.Chain(3, pin=lk.Pin(chi=1)), micro.crystals.Crystal((3, 3), pin=1.0)
 noise = lk.ThreeSiteRotation(1.0)
 still = np.zeros((2, 3))
 q, p = np.zeros((2, 1, 2, 3, 3))
@@ -36,8 +36,8 @@ def draws(rng):
         "baths": micro.evolve(chain, lk.State(*still), [1.0], baths=[lk.Langevin(0, 1.0)], rng=rng()).p,
         "noise": micro.evolve(chain, lk.State(still[0], [1.0, 2.0, 3.0]), [1.0], noise=noise, rng=rng()).p,
         "flights": kinetic.flights.simulate(chain, noise, [1.0], 3, rng=rng()),
-        "crystal": micro.lattice.thermal(crystal, 1.0, 1, rng=rng())[0],
-        "crystal's noise": micro.lattice.evolve(crystal, q, p, [1.0], rate=1.0, dt=0.1, rng=rng())[1],
+        "crystal": micro.crystals.thermal(crystal, 1.0, 1, rng=rng())[0],
+        "crystal's noise": micro.crystals.evolve(crystal, q, p, [1.0], rate=1.0, dt=0.1, rng=rng())[1],
         "numpy": np.random.default_rng(rng()).random(2),
     }
 

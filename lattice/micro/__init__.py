@@ -1,6 +1,6 @@
 """What particles do: trajectories, currents, exact second moments, transport coefficients."""
 
-from . import lattice, moments, wavefield, wigner
+from . import crystals, moments, wavefield, wigner
 from .currents import bath_power, energy_current
 from .evolution import BlowUp, Trajectory, evolve
 from .exact_conductivity import Conductivity, exact_kappa
@@ -13,11 +13,11 @@ __all__ = [
     "Trajectory",
     "bath_power",
     "converged",
+    "crystals",
     "energy_current",
     "evolve",
     "exact_kappa",
     "green_kubo",
-    "lattice",
     "moments",
     "wavefield",
     "wigner",

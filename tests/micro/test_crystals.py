@@ -13,10 +13,10 @@ from lattice._kernels.noise import ANGLES
 from lattice._kernels.pairs import store, turn_pairs
 from lattice._kernels.random import fill_normal, streams
 from lattice.kinetic import noisy
-from lattice.micro import lattice, wavefield
+from lattice.micro import crystals, wavefield
 from tests import naive
 
-SHEET, BLOCK = lattice.Crystal((4, 5), chi=1.3, pin=0.4), lattice.Crystal((3, 4, 3), pin=0.2)
+SHEET, BLOCK = crystals.Crystal((4, 5), chi=1.3, pin=0.4), crystals.Crystal((3, 4, 3), pin=0.2)
 
 
 def stream(seed):
@@ -27,10 +27,10 @@ def axes(crystal):
     return tuple(range(-len(crystal.shape), 0))
 
 
-@pytest.mark.parametrize("crystal", [SHEET, BLOCK, lattice.Crystal((6, 3))])
+@pytest.mark.parametrize("crystal", [SHEET, BLOCK, crystals.Crystal((6, 3))])
 def test_energy_and_momentum_to_round_off(crystal):
-    q, p = lattice.thermal(crystal, 1.0, 3, rng=1)
-    run_q, run_p = lattice.evolve(crystal, q, p, [0.0, 5.0, 50.0], rate=0.4, dt=0.3, rng=2)
+    q, p = crystals.thermal(crystal, 1.0, 3, rng=1)
+    run_q, run_p = crystals.evolve(crystal, q, p, [0.0, 5.0, 50.0], rate=0.4, dt=0.3, rng=2)
     for i in range(3):
         np.testing.assert_allclose(crystal.energy(run_q[i], run_p[i]), crystal.energy(q, p), rtol=1e-12)
         if crystal.pin == 0:
@@ -105,7 +105,7 @@ def mean_map(crystal, h, order):
 
 def test_means_are_of_second_order():
     """Two steps in opposite orders against the exact generator 2Δ: an error of order h² per unit of time."""
-    crystal, steps, errors = lattice.Crystal((3, 4)), np.array([0.02, 0.01, 0.005]), []
+    crystal, steps, errors = crystals.Crystal((3, 4)), np.array([0.02, 0.01, 0.005]), []
     generator = np.zeros((12, 12))
     for a, b in zip(*crystal.pairs, strict=True):
         generator[[a, b], [a, b]] -= 2
@@ -119,10 +119,10 @@ def test_means_are_of_second_order():
 
 def test_mean_wave_decays_at_the_rate_of_the_kernel():
     """Noise and springs: ⟨q̂⟩ of a kicked crystal is a damped oscillator with φ of eq. (62); 3 % detected."""
-    crystal, rate, t = lattice.Crystal((4, 4), pin=1.0), 0.3, 1.0
+    crystal, rate, t = crystals.Crystal((4, 4), pin=1.0), 0.3, 1.0
     p = np.zeros((6000, 2, 4, 4))
     p[:, 0, 0, 0] = 1.0
-    _, late = lattice.evolve(crystal, 0 * p, p, [t], rate=rate, dt=0.1, rng=6)
+    _, late = crystals.evolve(crystal, 0 * p, p, [t], rate=rate, dt=0.1, rng=6)
     wave = np.fft.fftn(late[0][:, 0], axes=(1, 2)).real[:, [0, 1, 2, 2], [1, 1, 0, 2]]
     k = np.array([[0, 1], [1, 1], [2, 0], [2, 2]]) / 4
     phi, omega = rate * noisy.pair_rate(k), crystal.frequencies[[0, 1, 2, 2], [1, 1, 0, 2]]
@@ -137,8 +137,8 @@ def test_mean_wave_decays_at_the_rate_of_the_kernel():
 
 def test_thermal():
     """Equipartition of every wave; 5 standard errors."""
-    for crystal in (SHEET, lattice.Crystal((4, 3))):
-        q, p = lattice.thermal(crystal, 0.7, 4000, rng=8)
+    for crystal in (SHEET, crystals.Crystal((4, 3))):
+        q, p = crystals.thermal(crystal, 0.7, 4000, rng=8)
         shape = axes(crystal)
         q_hat, p_hat = np.fft.fftn(q, axes=shape), np.fft.fftn(p, axes=shape)
         sites = math.prod(crystal.shape)
@@ -150,36 +150,36 @@ def test_thermal():
 
 
 def test_the_result_does_not_depend_on_the_map():
-    q, p = lattice.thermal(SHEET, 1.0, 3, rng=1)
-    serial = lattice.evolve(SHEET, q, p, [1.0], rate=1.0, dt=0.1, rng=4)
+    q, p = crystals.thermal(SHEET, 1.0, 3, rng=1)
+    serial = crystals.evolve(SHEET, q, p, [1.0], rate=1.0, dt=0.1, rng=4)
     with ThreadPoolExecutor(2) as pool:
-        threaded = lattice.evolve(SHEET, q, p, [1.0], rate=1.0, dt=0.1, rng=4, map=pool.map)
+        threaded = crystals.evolve(SHEET, q, p, [1.0], rate=1.0, dt=0.1, rng=4, map=pool.map)
     np.testing.assert_array_equal(serial, threaded)
-    few = lattice.evolve(SHEET, q[:2], p[:2], [1.0], rate=1.0, dt=0.1, rng=4)
+    few = crystals.evolve(SHEET, q[:2], p[:2], [1.0], rate=1.0, dt=0.1, rng=4)
     np.testing.assert_array_equal(few[0], serial[0][:, :2])
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (5, 5, 5)])
 def test_the_longest_step(shape):
     """At γ dt = 1/8 long waves are damped 5 % too slowly, and a longer step is refused."""
-    crystal, h = lattice.Crystal(shape), 1 / 8
+    crystal, h = crystals.Crystal(shape), 1 / 8
     for step, missing in ((h / 4, 0.0033), (h / 2, 0.013), (h, 0.05)):
         both = mean_map(crystal, step, reversed) @ mean_map(crystal, step, list)
         slowest = np.sort(np.linalg.eigvals(both).real)[-2]
         exact = np.exp(-2 * step * 8 * np.sin(np.pi / max(shape)) ** 2)
         assert np.log(slowest) / np.log(exact) == pytest.approx(1 - missing, abs=0.2 * missing)
-    q, p = lattice.thermal(crystal, 1.0, 1, rng=1)
-    lattice.evolve(crystal, q, p, [0.25], rate=0.5, dt=0.25, rng=1)
+    q, p = crystals.thermal(crystal, 1.0, 1, rng=1)
+    crystals.evolve(crystal, q, p, [0.25], rate=0.5, dt=0.25, rng=1)
     with pytest.raises(ValueError, match=r"dt = 0.26 at rate = 0.5; allowed: at most 0.25, where"):
-        lattice.evolve(crystal, q, p, [0.25], rate=0.5, dt=0.26, rng=1)
+        crystals.evolve(crystal, q, p, [0.25], rate=0.5, dt=0.26, rng=1)
 
 
 @pytest.mark.parametrize("crystal", [SHEET, BLOCK])
 def test_three_steps_by_hand(crystal):
     """Flights by `propagate`, turns by the kernel, pairs forwards and then backwards, over two outputs."""
     d, omega, rate, h = len(crystal.shape), crystal.frequencies, 0.8, 0.1
-    q, p = lattice.thermal(crystal, 1.0, 1, rng=1)
-    run_q, run_p = lattice.evolve(crystal, q, p, [2 * h, 3 * h], rate=rate, dt=h, rng=4)
+    q, p = crystals.thermal(crystal, 1.0, 1, rng=1)
+    run_q, run_p = crystals.evolve(crystal, q, p, [2 * h, 3 * h], rate=rate, dt=h, rng=4)
     random, kept, expected = stream(4), store(d, crystal.pairs[0].size), []
     for step, forward in enumerate((True, False, True)):
         q, p = wavefield.propagate(omega, q, p, h / 2)
@@ -193,9 +193,9 @@ def test_three_steps_by_hand(crystal):
 
 
 def test_equal_times_are_equal_states():
-    q, p = lattice.thermal(SHEET, 1.0, 2, rng=1)
-    run_q, run_p = lattice.evolve(SHEET, q, p, [0.0, 0.0, 1.0, 1.0, 2.0], rate=1.0, dt=0.1, rng=4)
-    once_q, once_p = lattice.evolve(SHEET, q, p, [0.0, 1.0, 2.0], rate=1.0, dt=0.1, rng=4)
+    q, p = crystals.thermal(SHEET, 1.0, 2, rng=1)
+    run_q, run_p = crystals.evolve(SHEET, q, p, [0.0, 0.0, 1.0, 1.0, 2.0], rate=1.0, dt=0.1, rng=4)
+    once_q, once_p = crystals.evolve(SHEET, q, p, [0.0, 1.0, 2.0], rate=1.0, dt=0.1, rng=4)
     np.testing.assert_array_equal(run_q, once_q[[0, 0, 1, 1, 2]])
     np.testing.assert_array_equal(run_p, once_p[[0, 0, 1, 1, 2]])
     np.testing.assert_array_equal((run_q[0], run_p[0]), (q, p))
@@ -204,50 +204,50 @@ def test_equal_times_are_equal_states():
 @pytest.mark.parametrize("pin", [1e-14, 1e-200])
 def test_the_softest_pin_holds_the_centre_of_mass(pin):
     """It has the displacement √(T/ω₀²) times that of the draws, and keeps its momentum."""
-    crystal = lattice.Crystal((3, 4), pin=pin)
-    q, p = lattice.thermal(crystal, 0.7, 2, rng=5)
+    crystal = crystals.Crystal((3, 4), pin=pin)
+    q, p = crystals.thermal(crystal, 0.7, 2, rng=5)
     z = math.sqrt(0.7) * np.random.default_rng(5).standard_normal((2, 2, 2, 3, 4)).mean(axis=(3, 4))
     np.testing.assert_allclose(q.mean(axis=(2, 3)), z[0] / math.sqrt(pin), rtol=1e-12)
     np.testing.assert_allclose(p.mean(axis=(2, 3)), z[1], rtol=1e-12)
 
 
 def test_steps_without_end_are_refused():
-    q, p = lattice.thermal(SHEET, 1.0, 1, rng=1)
+    q, p = crystals.thermal(SHEET, 1.0, 1, rng=1)
     for times, dt in (([1e300], 0.1), ([1.0], 1e-300), ([1e14], 0.1)):
         with pytest.raises(
             ValueError, match=r"times = .* with dt = .* need .* steps; allowed: at most 2e\+11"
         ):
-            lattice.evolve(SHEET, q, p, times, rate=1.0, dt=dt, rng=1)
+            crystals.evolve(SHEET, q, p, times, rate=1.0, dt=dt, rng=1)
     with pytest.raises(ValueError, match=r"replicas = .* needs .* steps; allowed"):
-        lattice.thermal(SHEET, 1.0, 10**18, rng=1)
+        crystals.thermal(SHEET, 1.0, 10**18, rng=1)
 
 
 def test_bad_arguments():
     for shape in ((4,), (4, 2), (4, 4, 4, 4), (4.0, 4), 4, "44", None, (10**9, 10**9)):
         with pytest.raises(ValueError, match=r"shape = .*; allowed"):
-            lattice.Crystal(shape)
+            crystals.Crystal(shape)
     for name, value in (("chi", 0.0), ("chi", -1.0), ("pin", -0.1), ("pin", math.nan), ("chi", "1")):
         with pytest.raises(ValueError, match=f"{name} = {value!r}; allowed"):
-            lattice.Crystal((4, 4), **{name: value})
+            crystals.Crystal((4, 4), **{name: value})
     for temperature in (0.0, math.inf):
         with pytest.raises(ValueError, match=f"temperature = {temperature!r}; allowed"):
-            lattice.thermal(SHEET, temperature, 1, rng=1)
+            crystals.thermal(SHEET, temperature, 1, rng=1)
     with pytest.raises(ValueError, match="replicas = 0; allowed"):
-        lattice.thermal(SHEET, 1.0, 0, rng=1)
-    q, p = lattice.thermal(SHEET, 1.0, 2, rng=1)
+        crystals.thermal(SHEET, 1.0, 0, rng=1)
+    q, p = crystals.thermal(SHEET, 1.0, 2, rng=1)
     for bad, message in (
         (p[0], "p has shape"),
         (p[:1], "allowed: equal shapes"),
         (np.nan * p, "p has entries that are not finite"),
     ):
         with pytest.raises(ValueError, match=message):
-            lattice.evolve(SHEET, q, bad, [1.0], rate=1.0, dt=0.1, rng=1)
+            crystals.evolve(SHEET, q, bad, [1.0], rate=1.0, dt=0.1, rng=1)
     for times in ([], [2.0, 1.0], [-1.0]):
         with pytest.raises(ValueError, match=r"times .*; allowed"):
-            lattice.evolve(SHEET, q, p, times, rate=1.0, dt=0.1, rng=1)
+            crystals.evolve(SHEET, q, p, times, rate=1.0, dt=0.1, rng=1)
     for name, value in (("rate", -1.0), ("dt", 0.0), ("dt", math.nan), ("rate", None)):
         with pytest.raises(ValueError, match=f"{name} = {value!r}; allowed"):
-            lattice.evolve(SHEET, q, p, [1.0], **{"rate": 1.0, "dt": 0.1, "rng": 1, name: value})
+            crystals.evolve(SHEET, q, p, [1.0], **{"rate": 1.0, "dt": 0.1, "rng": 1, name: value})
     with pytest.raises(ValueError, match="p has shape"):
         SHEET.energy(q, p[:, :1])
     with pytest.raises(ValueError, match=r"q has shape .* and p .*; allowed: equal shapes"):
@@ -256,4 +256,4 @@ def test_bad_arguments():
         SHEET.energy(1e200 * q, p)
     for rng in (None, -1, True):
         with pytest.raises(ValueError, match=f"rng = {rng!r}; allowed"):
-            lattice.evolve(SHEET, q, p, [1.0], rate=1.0, dt=0.1, rng=rng)
+            crystals.evolve(SHEET, q, p, [1.0], rate=1.0, dt=0.1, rng=rng)
