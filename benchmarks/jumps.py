@@ -9,11 +9,10 @@ from functools import partial
 import numba
 import numpy as np
 
-from lattice import Chain, Pin, ThreeSiteRotation
+from lattice import Chain, Crystal, Pin, ThreeSiteRotation
 from lattice._kernels.pairs import store, turn_pairs
 from lattice._kernels.random import streams
 from lattice.kinetic import flights
-from lattice.micro.crystals import Crystal
 
 from .measure import Comparison, interleaved
 

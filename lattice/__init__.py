@@ -9,9 +9,18 @@ from importlib import import_module as _import
 from types import ModuleType as _Module
 
 from .chain import Bond, Chain, Pin, State, energy, kinetic_energy, site_energy
+from .crystal import Crystal
 from .estimate import Estimate, Untrusted
 from .fits import PowerLaw, power_law
-from .noise import Langevin, StretchFlip, ThreeSiteRotation, VelocityExchange, VelocityFlip, bath_sites
+from .noise import (
+    Langevin,
+    PairRotation,
+    StretchFlip,
+    ThreeSiteRotation,
+    VelocityExchange,
+    VelocityFlip,
+    bath_sites,
+)
 from .replicas import ReplicaError, StoreError, ensemble
 from .stats import autocorrelation_time, blocking, jackknife, mean
 from .thermo import heat_capacity, log_partition, mean_energy, thermal
@@ -33,9 +42,11 @@ __version__ = "0.1.0"
 __all__ = [
     "Bond",
     "Chain",
+    "Crystal",
     "Estimate",
     "Langevin",
     "NormalModes",
+    "PairRotation",
     "Pin",
     "PowerLaw",
     "ReplicaError",

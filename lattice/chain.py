@@ -282,8 +282,8 @@ class State:
 
     Parameters
     ----------
-    q, p : (replicas, n) array
-        Displacements and momenta, copied and read-only.  One replica may be
+    q, p : (replicas, n) array; of a crystal ``(replicas, d, *shape)``
+        Displacements and momenta, copied and read-only.  One replica of a chain may be
         given as a vector; it becomes an ensemble of one.
 
     Raises
@@ -298,8 +298,6 @@ class State:
     def __post_init__(self) -> None:
         for name in ("q", "p"):
             array = np.array(reals(name, getattr(self, name)), ndmin=2, order="C")
-            if array.ndim != 2:
-                raise ValueError(f"{name} has shape {array.shape}; allowed: (replicas, sites)")
             array.setflags(write=False)
             object.__setattr__(self, name, array)
         if self.q.shape != self.p.shape:
@@ -311,10 +309,9 @@ class State:
         return self.q.shape[0]
 
 
-def phase_space(chain: Chain, q: ArrayLike, p: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Displacements and momenta (..., n) of a chain as arrays, checked."""
-    instance("chain", chain, Chain, "a Chain")
-    q, p = chain.on_sites("q", q), chain.on_sites("p", p)
+def canonical(medium, q: ArrayLike, p: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Displacements and momenta on the sites of a chain or a crystal as arrays, checked."""
+    q, p = medium.on_sites("q", q), medium.on_sites("p", p)
     if q.shape != p.shape:
         raise ValueError(f"p has shape {p.shape} and q {q.shape}; allowed: equal shapes")
     return q, p
@@ -344,7 +341,7 @@ def site_energy(chain: Chain, q: ArrayLike, p: ArrayLike) -> NDArray[np.float64]
     ValueError
         If the shapes do not fit, an entry is not finite, or an energy is beyond the floats.
     """
-    q, p = phase_space(chain, q, p)
+    q, p = canonical(instance("chain", chain, Chain, "a Chain"), q, p)
     share = 0.5 * chain._slots(chain.bond._potential(chain._stretches(q)))
     for end, slot in zip(chain.ends, (0, -1), strict=True):
         if end == "fixed":
@@ -355,6 +352,6 @@ def site_energy(chain: Chain, q: ArrayLike, p: ArrayLike) -> NDArray[np.float64]
 @finite
 def energy(chain: Chain, q: ArrayLike, p: ArrayLike) -> NDArray[np.float64]:
     """The total energy, shape (...), of displacements and momenta (..., n); errors as in `site_energy`."""
-    q, p = phase_space(chain, q, p)
+    q, p = canonical(instance("chain", chain, Chain, "a Chain"), q, p)
     potential = chain.bond._potential(chain._stretches(q)).sum(axis=-1)
     return 0.5 * np.square(p).sum(axis=-1) + potential + chain.pin._potential(q).sum(axis=-1)

@@ -1,4 +1,4 @@
-"""What disturbs a chain: the noises, which conserve something, and heat baths, which do not."""
+"""What disturbs a chain or a crystal: the noises, which conserve something, and heat baths, which do not."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from .chain import Chain
 
 __all__ = [
     "Langevin",
+    "PairRotation",
     "StretchFlip",
     "ThreeSiteRotation",
     "VelocityExchange",
@@ -115,7 +116,23 @@ class ThreeSiteRotation(_Noise):
     """
 
 
-Noise = VelocityFlip | StretchFlip | VelocityExchange | ThreeSiteRotation
+@dataclass(frozen=True)
+class PairRotation(_Noise):
+    r"""In a crystal of d ≥ 2 dimensions the relative momentum of neighbours diffuses on a sphere.
+
+    Keeps the sum and the sum of squares of the momenta of each pair of nearest neighbours.  The generator is
+    :math:`\gamma S`, S of eq. (48) of Basile, Olla and Spohn (2010): along :math:`X^{i,j}` the relative
+    momentum turns at the angular speed 2, so that in a time t it turns in each plane (i, j) by a Gaussian
+    angle of variance :math:`8\gamma t/(d - 1)`.
+
+    Parameters
+    ----------
+    rate : float
+        γ (the εγ of the source); a ValueError if it is negative or not finite.
+    """
+
+
+Noise = VelocityFlip | StretchFlip | VelocityExchange | ThreeSiteRotation  # those of chains
 
 
 def listed(baths: Iterable[Langevin]) -> tuple[Langevin, ...]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ._check import finite, generator, instance, integer, number, work
 from .chain import Chain, State
+from .crystal import Crystal
 from .waves import dispersion, normal_modes, wave_numbers
 
 __all__ = ["heat_capacity", "log_partition", "mean_energy", "thermal"]
@@ -68,14 +69,23 @@ def _halves(omega: NDArray[np.float64], T: float) -> NDArray[np.float64]:
         return omega / (2 * T)
 
 
+def _of_crystal(crystal: Crystal, z: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`_inverse_root` of a crystal, the sites in the last axes."""
+    omega, axes = crystal.frequencies, tuple(range(-crystal.d, 0))
+    inverse = np.divide(1.0, omega, out=np.zeros_like(omega), where=omega > 0)
+    return np.fft.ifftn(np.fft.fftn(z, axes=axes) * inverse, axes=axes).real
+
+
 @finite
-def thermal(chain: Chain, temperature: float, replicas: int, *, rng: np.random.Generator | int) -> State:
-    r"""Independent exact samples of the canonical ensemble :math:`e^{-H/T}` of a harmonic chain.
+def thermal(
+    medium: Chain | Crystal, temperature: float, replicas: int, *, rng: np.random.Generator | int
+) -> State:
+    r"""Independent exact samples of the canonical ensemble :math:`e^{-H/T}` of a harmonic chain or a crystal.
 
     Parameters
     ----------
-    chain : Chain
-        Harmonic, any boundary, any coefficients.  A uniform ring takes
+    medium : Chain or Crystal
+        A harmonic chain, any boundary, any coefficients.  A uniform ring or a crystal of n sites takes
         :math:`O(n \log n)` work, any other chain its eigenvectors.
     temperature : float
         Temperature, not negative.
@@ -87,8 +97,9 @@ def thermal(chain: Chain, temperature: float, replicas: int, *, rng: np.random.G
     Returns
     -------
     State
-        q and p, shape (replicas, n): :math:`\langle p_i p_j\rangle = T\delta_{ij}`
-        and :math:`\langle q_i q_j\rangle = T\,(\Phi^{-1})_{ij}`, the
+        q and p, shape (replicas, n), of a crystal ``(replicas, d, *shape)``:
+        :math:`\langle p_i p_j\rangle = T\delta_{ij}` and
+        :math:`\langle q_i q_j\rangle = T\,(\Phi^{-1})_{ij}`, the
         pseudo-inverse if some mode costs no energy: without pins and walls
         :math:`\sum_j q_j = 0`, while the total momentum has variance nT.
         Subtract ``p.mean(axis=-1, keepdims=True)`` for a chain whose centre of mass rests.
@@ -100,15 +111,19 @@ def thermal(chain: Chain, temperature: float, replicas: int, *, rng: np.random.G
         not a positive integer, `rng` is neither a Generator nor a seed, or a
         displacement is beyond the floats.
     """
-    _harmonic(chain)
+    instance("medium", medium, (Chain, Crystal), "a Chain or a Crystal")
+    crystal = isinstance(medium, Crystal)
+    if not crystal:
+        _harmonic(medium)
     T, replicas, rng = (
         number("temperature", temperature, least=0),
         integer("replicas", replicas, least=1),
         generator(rng),
     )
-    work("replicas", replicas, 2.0 * replicas * chain.n, MOST_NUMBERS)
-    z, p = math.sqrt(T) * rng.standard_normal((2, replicas, chain.n))
-    return State(_inverse_root(chain, z), p)
+    shape = (medium.d, *medium.shape) if crystal else (medium.n,)
+    work("replicas", replicas, 2.0 * replicas * math.prod(shape), MOST_NUMBERS)
+    z, p = math.sqrt(T) * rng.standard_normal((2, replicas, *shape))
+    return State(_of_crystal(medium, z) if crystal else _inverse_root(medium, z), p)
 
 
 @finite

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._check import field, finite, instance, integer, reals, shown, work
-from .chain import MOST_SITES, Chain, phase_space
+from .chain import MOST_SITES, Chain, canonical
 
 __all__ = [
     "NormalModes",
@@ -239,7 +239,7 @@ def wave_field(chain: Chain, q: ArrayLike, p: ArrayLike) -> NDArray[np.complex12
         If the chain is not a uniform harmonic ring, or the shape of q or p does not fit or an entry is not
         finite.
     """
-    q, p = phase_space(chain, q, p)
+    q, p = canonical(instance("chain", chain, Chain, "a Chain"), q, p)
     if not (chain.periodic and chain.is_harmonic):
         raise ValueError(
             "chain is not a harmonic ring; allowed: boundary 'periodic', no anharmonic coefficient"

@@ -16,8 +16,10 @@ import lattice
 from lattice import (
     Bond,
     Chain,
+    Crystal,
     Estimate,
     Langevin,
+    PairRotation,
     Pin,
     State,
     StretchFlip,
@@ -88,7 +90,7 @@ def calls():
     r = np.array([[0.5, -0.2, 1.0], [0.0, 0.3, -2.0]])
     k, times = np.array([0.0, 0.1, 0.25, 0.5]), np.array([0.0, 0.5, 1.5])
     series = np.random.default_rng(1).normal(size=400)
-    sheet = micro.crystals.Crystal((3, 4), chi=1.0, pin=0.5)
+    sheet = Crystal((3, 4), Bond(chi=1.0), Pin(chi=0.5))
     crystals = 0.1 * np.cos(np.arange(48.0)).reshape(2, 2, 3, 4)
     omega = lattice.dispersion(ring, lattice.wave_numbers(4))
     flip, exchange, rotation = VelocityFlip(0.5), VelocityExchange(0.5), ThreeSiteRotation(0.5)
@@ -102,7 +104,7 @@ def calls():
         methods[f"{name}.rotor"] = {key: law[key] for key in ("J", "m")}
         for method in ("potential", "slope", "curvature"):
             methods[f"{name}.{method}"] = {"self": self, "r": r}
-    for kind in (VelocityFlip, StretchFlip, VelocityExchange, ThreeSiteRotation):
+    for kind in (VelocityFlip, StretchFlip, VelocityExchange, ThreeSiteRotation, PairRotation):
         methods[f"lattice.{kind.__name__}"] = {"rate": 0.5}
     for function in ("energy", "site_energy"):
         methods[f"lattice.{function}"] = {"chain": varied, "q": q, "p": p}
@@ -130,7 +132,7 @@ def calls():
         "lattice.normal_modes": {"chain": varied},
         "lattice.wave_numbers": {"n": 4},
         "lattice.log_partition": {"chain": ring, "temperature": 0.7},
-        "lattice.thermal": {"chain": ring, "temperature": 0.7, "replicas": 2, "rng": 1},
+        "lattice.thermal": {"medium": ring, "temperature": 0.7, "replicas": 2, "rng": 1},
         "lattice.Estimate": {
             "value": np.ones(3),
             "stderr": np.full(3, 0.1),
@@ -169,16 +171,14 @@ def calls():
         "micro.Trajectory.state": {"self": m.short, "i": 1},
         "micro.green_kubo": {"runs": m.run, "temperature": 1.0, "window": (1.0, 4.0)},
         "micro.converged": {"measure": measured, "n": 4, "dt": 0.1},
-        "micro.crystals.Crystal": {"shape": (3, 4), "chi": 1.0, "pin": 0.5},
-        "micro.crystals.Crystal.energy": {"self": sheet, "q": crystals, "p": crystals},
-        "micro.crystals.Crystal.on_sites": {"self": sheet, "name": "array", "array": crystals},
-        "micro.crystals.thermal": {"crystal": sheet, "temperature": 1.0, "replicas": 2, "rng": 1},
+        "lattice.Crystal": {"shape": (3, 4), "bond": Bond(chi=1.0), "pin": Pin(chi=0.5)},
+        "lattice.Crystal.energy": {"self": sheet, "q": crystals, "p": crystals},
+        "lattice.Crystal.on_sites": {"self": sheet, "name": "values", "values": crystals},
         "micro.crystals.evolve": {
             "crystal": sheet,
-            "q": crystals,
-            "p": crystals,
+            "start": State(crystals, crystals),
             "times": times,
-            "rate": 0.5,
+            "noise": PairRotation(0.5),
             "dt": 0.1,
             "rng": 1,
             "map": map,
@@ -308,6 +308,14 @@ CHAINS = [
     Chain(5),
     Chain(10**6),
 ]
+CRYSTALS = [
+    *(Crystal((3, 4), Bond(chi=chi)) for chi in (0.0, 1e-300, 1e300, 1e308)),
+    *(Crystal((3, 4), pin=Pin(chi=pin)) for pin in (1e-300, 1e300, 1e308)),
+    Crystal((4,)),
+    Crystal((3, 4, 3)),
+    Crystal((3, 4), {(1, 1): Bond(chi=1.0), (0, 2): Bond(chi=0.5)}),
+    Crystal((10**3, 10**3)),
+]
 RATES = (0.0, 5e-324, 1e-300, 1e16, 1e300)
 NOISES = [
     kind(rate) for kind in (VelocityFlip, StretchFlip, VelocityExchange, ThreeSiteRotation) for rate in RATES
@@ -358,10 +366,10 @@ def others(value):
         )
     if isinstance(value, (VelocityFlip, VelocityExchange, ThreeSiteRotation)):
         return NOISES
-    if isinstance(value, micro.crystals.Crystal):
-        sheets = [micro.crystals.Crystal((3, 4), chi=x) for x in (1e-300, 1e300)]
-        return [*sheets, *(micro.crystals.Crystal((3, 4), pin=x) for x in (1e-300, 1e300)),
-                micro.crystals.Crystal((3, 4, 3)), micro.crystals.Crystal((10**3, 10**3))]  # fmt: skip
+    if isinstance(value, Crystal):
+        return CRYSTALS
+    if isinstance(value, PairRotation):
+        return [PairRotation(rate) for rate in RATES]
     if isinstance(value, micro.moments.Moments):
         sizes = (1e-300, 1e200, 1e300)
         return [dataclasses.replace(value, **{name: x * np.ones_like(getattr(value, name))})

@@ -26,7 +26,7 @@ SHOWN = 12  # numbers of a result that are kept beside its digest
 
 def numbers(thing):
     """All numbers in a result, in the order of names; inputs that it carries are not results."""
-    if thing is None or isinstance(thing, (str, bytes, bool, lk.Chain)):
+    if thing is None or isinstance(thing, (str, bytes, bool, lk.Chain, lk.Crystal)):
         return []
     if dataclasses.is_dataclass(thing):
         thing = {f.name: getattr(thing, f.name) for f in dataclasses.fields(thing) if f.name[0] != "_"}
@@ -113,11 +113,11 @@ def cases():
         }.items():
             yield f"{name} {word}", lambda call=call, noise=noise: call(noise)
     for shape in ((4, 5), (3, 4, 5)):
-        crystal = micro.crystals.Crystal(shape, pin=0.3)
+        crystal, noise = lk.Crystal(shape, pin=lk.Pin(chi=0.3)), lk.PairRotation(0.4)
         yield (
             f"micro.crystals.evolve {shape}",
-            lambda c=crystal: micro.crystals.evolve(
-                c, *micro.crystals.thermal(c, 0.8, 2, rng=4), [0.5, 2.0], rate=0.4, dt=0.1, rng=6
+            lambda c=crystal, n=noise: micro.crystals.evolve(
+                c, lk.thermal(c, 0.8, 2, rng=4), [0.5, 2.0], noise=n, dt=0.1, rng=6
             ),
         )
 

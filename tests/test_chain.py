@@ -370,7 +370,7 @@ def test_a_state_is_an_ensemble():
     [
         (np.ones((2, 3)), np.ones((3, 2)), r"q has shape \(2, 3\) and p \(3, 2\); allowed: equal shapes"),
         (np.ones((0, 3)), np.ones((0, 3)), r"q has shape \(0, 3\); allowed: at least one entry"),
-        (np.ones(3), np.ones((1, 1, 3)), r"p has shape \(1, 1, 3\); allowed: \(replicas, sites\)"),
+        (np.ones(3), np.ones((1, 1, 3)), r"q has shape \(1, 3\) and p \(1, 1, 3\); allowed: equal shapes"),
         ([1.0, math.nan], [1.0, 1.0], "q has entries that are not finite"),
         ([1.0, 1.0], [math.inf, 1.0], "p has entries that are not finite"),
     ],

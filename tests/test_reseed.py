@@ -24,11 +24,12 @@ import numpy as np
 import lattice as lk
 from lattice import kinetic, micro
 
-chain, crystal = lk.Chain(3, pin=lk.Pin(chi=1)), micro.crystals.Crystal((3, 3), pin=1.0)
+chain, crystal = lk.Chain(3, pin=lk.Pin(chi=1)), lk.Crystal((3, 3), pin=lk.Pin(chi=1))
 noise = lk.ThreeSiteRotation(1.0)
 still = np.zeros((2, 3))
 q, p = np.zeros((2, 1, 2, 3, 3))
 p[..., 0, 0] = 1.0
+turning = lk.State(q, p)
 
 def draws(rng):
     return {
@@ -36,8 +37,10 @@ def draws(rng):
         "baths": micro.evolve(chain, lk.State(*still), [1.0], baths=[lk.Langevin(0, 1.0)], rng=rng()).p,
         "noise": micro.evolve(chain, lk.State(still[0], [1.0, 2.0, 3.0]), [1.0], noise=noise, rng=rng()).p,
         "flights": kinetic.flights.simulate(chain, noise, [1.0], 3, rng=rng()),
-        "crystal": micro.crystals.thermal(crystal, 1.0, 1, rng=rng())[0],
-        "crystal's noise": micro.crystals.evolve(crystal, q, p, [1.0], rate=1.0, dt=0.1, rng=rng())[1],
+        "crystal": lk.thermal(crystal, 1.0, 1, rng=rng()).q,
+        "crystal's noise": micro.crystals.evolve(
+            crystal, turning, [1.0], noise=lk.PairRotation(1.0), dt=0.1, rng=rng()
+        )[1],
         "numpy": np.random.default_rng(rng()).random(2),
     }
 

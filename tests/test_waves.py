@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lattice import Bond, Chain, Pin, energy
@@ -164,6 +164,7 @@ def test_very_many_modes_are_refused():
         normal_modes(Chain(10**5))
 
 
+@settings(deadline=None)
 @given(k=st.floats(0.02, 0.98), pin=st.sampled_from([0.0, 0.4]))
 def test_group_velocity_is_the_slope(k, pin):
     chain = Chain(8, Bond(chi=1.3), Pin(chi=pin))

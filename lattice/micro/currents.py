@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._check import finite, reals
-from ..chain import Chain, phase_space
+from .._check import finite, instance, reals
+from ..chain import Chain, canonical
 from ..noise import Langevin, _bath_sites, listed
 
 __all__ = ["bath_power", "energy_current"]
@@ -35,7 +35,7 @@ def energy_current(chain: Chain, q: ArrayLike, p: ArrayLike) -> NDArray[np.float
         If `q` or `p` does not have the chain's number of sites, their shapes differ, an entry is not finite,
         or a current beyond the floats.
     """
-    q, p = phase_space(chain, q, p)
+    q, p = canonical(instance("chain", chain, Chain, "a Chain"), q, p)
     tension = chain.bond._slope(chain._stretches(q))
     pairs = p + np.roll(p, -1, axis=-1) if chain.periodic else p[..., :-1] + p[..., 1:]
     walls = [(0, 0)] * (p.ndim - 1) + [tuple(int(end == "fixed") for end in chain.ends)]

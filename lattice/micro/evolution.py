@@ -328,8 +328,8 @@ def evolve(
         If a state is not finite.  The error carries what was computed until then.
     """
     instance("chain", chain, Chain, "a Chain")
-    if not isinstance(start, State) or start.q.shape[1] != chain.n:
-        found = f"with {start.q.shape[1]} sites" if isinstance(start, State) else shown(start)
+    if not isinstance(start, State) or start.q.shape[1:] != (chain.n,):
+        found = f"of shape {start.q.shape}" if isinstance(start, State) else shown(start)
         raise ValueError(f"start = {found}; allowed: a State with {chain.n} sites")
     splitting = _SCHEMES[one_of("scheme", scheme, _SCHEMES)]
     times = _check.times(times, strictly=True).copy()

@@ -1,4 +1,4 @@
-"""Vector crystals with pair rotations: what is kept, the naive twin, exact means, and equilibrium."""
+"""Crystals with pair rotations: what is kept, the naive twin, exact means."""
 
 import math
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from lattice import mean
+from lattice import Bond, Crystal, PairRotation, Pin, State, VelocityFlip, mean, thermal
 from lattice._kernels.noise import ANGLES
 from lattice._kernels.pairs import store, turn_pairs
 from lattice._kernels.random import fill_normal, streams
@@ -16,7 +16,7 @@ from lattice.kinetic import noisy
 from lattice.micro import crystals, wavefield
 from tests import naive
 
-SHEET, BLOCK = crystals.Crystal((4, 5), chi=1.3, pin=0.4), crystals.Crystal((3, 4, 3), pin=0.2)
+SHEET, BLOCK = Crystal((4, 5), Bond(chi=1.3), Pin(chi=0.4)), Crystal((3, 4, 3), pin=Pin(chi=0.2))
 
 
 def stream(seed):
@@ -27,34 +27,18 @@ def axes(crystal):
     return tuple(range(-len(crystal.shape), 0))
 
 
-@pytest.mark.parametrize("crystal", [SHEET, BLOCK, crystals.Crystal((6, 3))])
+@pytest.mark.parametrize("crystal", [SHEET, BLOCK, Crystal((6, 3))])
 def test_energy_and_momentum_to_round_off(crystal):
-    q, p = crystals.thermal(crystal, 1.0, 3, rng=1)
-    run_q, run_p = crystals.evolve(crystal, q, p, [0.0, 5.0, 50.0], rate=0.4, dt=0.3, rng=2)
+    start = thermal(crystal, 1.0, 3, rng=1)
+    run_q, run_p = crystals.evolve(crystal, start, [0.0, 5.0, 50.0], noise=PairRotation(0.4), dt=0.3, rng=2)
     for i in range(3):
-        np.testing.assert_allclose(crystal.energy(run_q[i], run_p[i]), crystal.energy(q, p), rtol=1e-12)
-        if crystal.pin == 0:
+        energies = (crystal.energy(q, p) for q, p in ((run_q[i], run_p[i]), (start.q, start.p)))
+        np.testing.assert_allclose(*energies, rtol=1e-12)
+        if crystal.pin.is_zero:
             np.testing.assert_allclose(
-                run_p[i].sum(axis=axes(crystal)), p.sum(axis=axes(crystal)), atol=1e-11
+                run_p[i].sum(axis=axes(crystal)), start.p.sum(axis=axes(crystal)), atol=1e-11
             )
-    assert np.abs(run_p[2] - p).max() > 0.5
-
-
-@pytest.mark.parametrize("crystal", [SHEET, BLOCK])
-def test_frequencies_are_those_of_the_energy(crystal):
-    """Energy of a single wave, from the springs and from ω."""
-    k = tuple(1 for _ in crystal.shape)
-    y = np.indices(crystal.shape)
-    phase = sum(2 * np.pi * m * part / n for m, part, n in zip(k, y, crystal.shape, strict=True))
-    q = np.zeros((1, len(crystal.shape), *crystal.shape))
-    q[0, 0] = np.cos(phase + 0.3)
-    expected = crystal.frequencies[k] ** 2 * (q**2).sum() / 2
-    # cos² is not the same on all sites, so both phases are needed for the sum
-    q2 = q.copy()
-    q2[0, 0] = np.sin(phase + 0.3)
-    expected += crystal.frequencies[k] ** 2 * (q2**2).sum() / 2
-    found = crystal.energy(q, 0 * q) + crystal.energy(q2, 0 * q)
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert np.abs(run_p[2] - start.p).max() > 0.5
 
 
 @pytest.mark.parametrize("crystal", [SHEET, BLOCK])
@@ -105,7 +89,7 @@ def mean_map(crystal, h, order):
 
 def test_means_are_of_second_order():
     """Two steps in opposite orders against the exact generator 2Δ: an error of order h² per unit of time."""
-    crystal, steps, errors = crystals.Crystal((3, 4)), np.array([0.02, 0.01, 0.005]), []
+    crystal, steps, errors = Crystal((3, 4)), np.array([0.02, 0.01, 0.005]), []
     generator = np.zeros((12, 12))
     for a, b in zip(*crystal.pairs, strict=True):
         generator[[a, b], [a, b]] -= 2
@@ -119,10 +103,10 @@ def test_means_are_of_second_order():
 
 def test_mean_wave_decays_at_the_rate_of_the_kernel():
     """Noise and springs: ⟨q̂⟩ of a kicked crystal is a damped oscillator with φ of eq. (62); 3 % detected."""
-    crystal, rate, t = crystals.Crystal((4, 4), pin=1.0), 0.3, 1.0
+    crystal, rate, t = Crystal((4, 4), pin=Pin(chi=1.0)), 0.3, 1.0
     p = np.zeros((6000, 2, 4, 4))
     p[:, 0, 0, 0] = 1.0
-    _, late = crystals.evolve(crystal, 0 * p, p, [t], rate=rate, dt=0.1, rng=6)
+    _, late = crystals.evolve(crystal, State(0 * p, p), [t], noise=PairRotation(rate), dt=0.1, rng=6)
     wave = np.fft.fftn(late[0][:, 0], axes=(1, 2)).real[:, [0, 1, 2, 2], [1, 1, 0, 2]]
     k = np.array([[0, 1], [1, 1], [2, 0], [2, 2]]) / 4
     phi, omega = rate * noisy.pair_rate(k), crystal.frequencies[[0, 1, 2, 2], [1, 1, 0, 2]]
@@ -135,51 +119,42 @@ def test_mean_wave_decays_at_the_rate_of_the_kernel():
     assert (found.stderr < 0.006).all()
 
 
-def test_thermal():
-    """Equipartition of every wave; 5 standard errors."""
-    for crystal in (SHEET, crystals.Crystal((4, 3))):
-        q, p = crystals.thermal(crystal, 0.7, 4000, rng=8)
-        shape = axes(crystal)
-        q_hat, p_hat = np.fft.fftn(q, axes=shape), np.fft.fftn(p, axes=shape)
-        sites = math.prod(crystal.shape)
-        for spectrum in (np.abs(p_hat) ** 2, crystal.frequencies**2 * np.abs(q_hat) ** 2):
-            found = mean((spectrum / sites).mean(axis=1))
-            expected = np.full(crystal.shape, 0.7)
-            expected[crystal.frequencies == 0] = 0
-            assert (np.abs(found.value - expected) <= 5 * found.stderr + 1e-12).all()
-
-
 def test_the_result_does_not_depend_on_the_map():
-    q, p = crystals.thermal(SHEET, 1.0, 3, rng=1)
-    serial = crystals.evolve(SHEET, q, p, [1.0], rate=1.0, dt=0.1, rng=4)
+    start = thermal(SHEET, 1.0, 3, rng=1)
+    serial = crystals.evolve(SHEET, start, [1.0], noise=PairRotation(1.0), dt=0.1, rng=4)
     with ThreadPoolExecutor(2) as pool:
-        threaded = crystals.evolve(SHEET, q, p, [1.0], rate=1.0, dt=0.1, rng=4, map=pool.map)
+        threaded = crystals.evolve(SHEET, start, [1.0], noise=PairRotation(1.0), dt=0.1, rng=4, map=pool.map)
     np.testing.assert_array_equal(serial, threaded)
-    few = crystals.evolve(SHEET, q[:2], p[:2], [1.0], rate=1.0, dt=0.1, rng=4)
+    few = crystals.evolve(
+        SHEET, State(start.q[:2], start.p[:2]), [1.0], noise=PairRotation(1.0), dt=0.1, rng=4
+    )
     np.testing.assert_array_equal(few[0], serial[0][:, :2])
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (5, 5, 5)])
 def test_the_longest_step(shape):
     """At γ dt = 1/8 long waves are damped 5 % too slowly, and a longer step is refused."""
-    crystal, h = crystals.Crystal(shape), 1 / 8
+    crystal, h = Crystal(shape), 1 / 8
     for step, missing in ((h / 4, 0.0033), (h / 2, 0.013), (h, 0.05)):
         both = mean_map(crystal, step, reversed) @ mean_map(crystal, step, list)
         slowest = np.sort(np.linalg.eigvals(both).real)[-2]
         exact = np.exp(-2 * step * 8 * np.sin(np.pi / max(shape)) ** 2)
         assert np.log(slowest) / np.log(exact) == pytest.approx(1 - missing, abs=0.2 * missing)
-    q, p = crystals.thermal(crystal, 1.0, 1, rng=1)
-    crystals.evolve(crystal, q, p, [0.25], rate=0.5, dt=0.25, rng=1)
-    with pytest.raises(ValueError, match=r"dt = 0.26 at rate = 0.5; allowed: at most 0.25, where"):
-        crystals.evolve(crystal, q, p, [0.25], rate=0.5, dt=0.26, rng=1)
+    start = thermal(crystal, 1.0, 1, rng=1)
+    crystals.evolve(crystal, start, [0.25], noise=PairRotation(0.5), dt=0.25, rng=1)
+    with pytest.raises(
+        ValueError, match=r"dt = 0.26 with noise = PairRotation\(rate=0.5\); allowed: at most 0.25, where"
+    ):
+        crystals.evolve(crystal, start, [0.25], noise=PairRotation(0.5), dt=0.26, rng=1)
 
 
 @pytest.mark.parametrize("crystal", [SHEET, BLOCK])
 def test_three_steps_by_hand(crystal):
     """Flights by `propagate`, turns by the kernel, pairs forwards and then backwards, over two outputs."""
     d, omega, rate, h = len(crystal.shape), crystal.frequencies, 0.8, 0.1
-    q, p = crystals.thermal(crystal, 1.0, 1, rng=1)
-    run_q, run_p = crystals.evolve(crystal, q, p, [2 * h, 3 * h], rate=rate, dt=h, rng=4)
+    start = thermal(crystal, 1.0, 1, rng=1)
+    q, p = start.q, start.p
+    run_q, run_p = crystals.evolve(crystal, start, [2 * h, 3 * h], noise=PairRotation(rate), dt=h, rng=4)
     random, kept, expected = stream(4), store(d, crystal.pairs[0].size), []
     for step, forward in enumerate((True, False, True)):
         q, p = wavefield.propagate(omega, q, p, h / 2)
@@ -193,67 +168,38 @@ def test_three_steps_by_hand(crystal):
 
 
 def test_equal_times_are_equal_states():
-    q, p = crystals.thermal(SHEET, 1.0, 2, rng=1)
-    run_q, run_p = crystals.evolve(SHEET, q, p, [0.0, 0.0, 1.0, 1.0, 2.0], rate=1.0, dt=0.1, rng=4)
-    once_q, once_p = crystals.evolve(SHEET, q, p, [0.0, 1.0, 2.0], rate=1.0, dt=0.1, rng=4)
+    start = thermal(SHEET, 1.0, 2, rng=1)
+    run_q, run_p = crystals.evolve(
+        SHEET, start, [0.0, 0.0, 1.0, 1.0, 2.0], noise=PairRotation(1.0), dt=0.1, rng=4
+    )
+    once_q, once_p = crystals.evolve(SHEET, start, [0.0, 1.0, 2.0], noise=PairRotation(1.0), dt=0.1, rng=4)
     np.testing.assert_array_equal(run_q, once_q[[0, 0, 1, 1, 2]])
     np.testing.assert_array_equal(run_p, once_p[[0, 0, 1, 1, 2]])
-    np.testing.assert_array_equal((run_q[0], run_p[0]), (q, p))
-
-
-@pytest.mark.parametrize("pin", [1e-14, 1e-200])
-def test_the_softest_pin_holds_the_centre_of_mass(pin):
-    """It has the displacement √(T/ω₀²) times that of the draws, and keeps its momentum."""
-    crystal = crystals.Crystal((3, 4), pin=pin)
-    q, p = crystals.thermal(crystal, 0.7, 2, rng=5)
-    z = math.sqrt(0.7) * np.random.default_rng(5).standard_normal((2, 2, 2, 3, 4)).mean(axis=(3, 4))
-    np.testing.assert_allclose(q.mean(axis=(2, 3)), z[0] / math.sqrt(pin), rtol=1e-12)
-    np.testing.assert_allclose(p.mean(axis=(2, 3)), z[1], rtol=1e-12)
+    np.testing.assert_array_equal((run_q[0], run_p[0]), (start.q, start.p))
 
 
 def test_steps_without_end_are_refused():
-    q, p = crystals.thermal(SHEET, 1.0, 1, rng=1)
+    start = thermal(SHEET, 1.0, 1, rng=1)
     for times, dt in (([1e300], 0.1), ([1.0], 1e-300), ([1e14], 0.1)):
         with pytest.raises(
             ValueError, match=r"times = .* with dt = .* need .* steps; allowed: at most 2e\+11"
         ):
-            crystals.evolve(SHEET, q, p, times, rate=1.0, dt=dt, rng=1)
-    with pytest.raises(ValueError, match=r"replicas = .* needs .* steps; allowed"):
-        crystals.thermal(SHEET, 1.0, 10**18, rng=1)
+            crystals.evolve(SHEET, start, times, noise=PairRotation(1.0), dt=dt, rng=1)
 
 
 def test_bad_arguments():
-    for shape in ((4,), (4, 2), (4, 4, 4, 4), (4.0, 4), 4, "44", None, (10**9, 10**9)):
-        with pytest.raises(ValueError, match=r"shape = .*; allowed"):
-            crystals.Crystal(shape)
-    for name, value in (("chi", 0.0), ("chi", -1.0), ("pin", -0.1), ("pin", math.nan), ("chi", "1")):
-        with pytest.raises(ValueError, match=f"{name} = {value!r}; allowed"):
-            crystals.Crystal((4, 4), **{name: value})
-    for temperature in (0.0, math.inf):
-        with pytest.raises(ValueError, match=f"temperature = {temperature!r}; allowed"):
-            crystals.thermal(SHEET, temperature, 1, rng=1)
-    with pytest.raises(ValueError, match="replicas = 0; allowed"):
-        crystals.thermal(SHEET, 1.0, 0, rng=1)
-    q, p = crystals.thermal(SHEET, 1.0, 2, rng=1)
-    for bad, message in (
-        (p[0], "p has shape"),
-        (p[:1], "allowed: equal shapes"),
-        (np.nan * p, "p has entries that are not finite"),
+    good = {"crystal": SHEET, "start": thermal(SHEET, 1.0, 2, rng=1), "times": [1.0]}
+    good |= {"noise": PairRotation(1.0), "dt": 0.1, "rng": 1}
+    turned = State(*(np.swapaxes(x, 2, 3) for x in (good["start"].q, good["start"].p)))
+    for name, values, message in (
+        ("crystal", (Crystal((4,)),), "shape = .*; allowed: 2 or 3 dimensions"),
+        ("start", (turned, State(np.ones(4), np.ones(4)), None), "start = .*; allowed: a State of shape"),
+        ("times", ([], [2.0, 1.0], [-1.0]), "times .*; allowed"),
+        ("noise", (VelocityFlip(1.0), 1.0, None), "noise = .*; allowed: a PairRotation"),
+        ("dt", (0.0, math.nan, None), "dt = .*; allowed"),
+        ("rng", (None, -1, True), "rng = .*; allowed"),
+        ("map", (3,), "map = 3; allowed"),
     ):
-        with pytest.raises(ValueError, match=message):
-            crystals.evolve(SHEET, q, bad, [1.0], rate=1.0, dt=0.1, rng=1)
-    for times in ([], [2.0, 1.0], [-1.0]):
-        with pytest.raises(ValueError, match=r"times .*; allowed"):
-            crystals.evolve(SHEET, q, p, times, rate=1.0, dt=0.1, rng=1)
-    for name, value in (("rate", -1.0), ("dt", 0.0), ("dt", math.nan), ("rate", None)):
-        with pytest.raises(ValueError, match=f"{name} = {value!r}; allowed"):
-            crystals.evolve(SHEET, q, p, [1.0], **{"rate": 1.0, "dt": 0.1, "rng": 1, name: value})
-    with pytest.raises(ValueError, match="p has shape"):
-        SHEET.energy(q, p[:, :1])
-    with pytest.raises(ValueError, match=r"q has shape .* and p .*; allowed: equal shapes"):
-        SHEET.energy(q, p[:1])
-    with pytest.raises(ValueError, match="allowed: smaller numbers"):
-        SHEET.energy(1e200 * q, p)
-    for rng in (None, -1, True):
-        with pytest.raises(ValueError, match=f"rng = {rng!r}; allowed"):
-            crystals.evolve(SHEET, q, p, [1.0], rate=1.0, dt=0.1, rng=rng)
+        for value in values:
+            with pytest.raises(ValueError, match=message):
+                crystals.evolve(**(good | {name: value}))
