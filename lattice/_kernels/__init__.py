@@ -12,11 +12,14 @@ import numba
 from numba import types
 from numba.extending import intrinsic
 
+# All of them in every kernel: what a helper leaves open it takes from whoever compiles it first.
 # No fastmath: a test for NaN or infinity must stay one.  Without the numpy error model every
 # division would test for zero.
-FLAGS = {"nogil": True, "error_model": "numpy"}
+FLAGS = {"nogil": True, "error_model": "numpy", "forceinline": False, "fastmath": False}
 # A product and a sum may become one instruction with one rounding; NaN and infinity stay what they are.
 FUSED_FLAGS = {**FLAGS, "fastmath": {"contract"}}
+# The terms of a sum may come in any order.
+SUMMING_FLAGS = {**FLAGS, "forceinline": True, "fastmath": {"contract", "reassoc", "nsz"}}
 
 
 def _stamp() -> str:
@@ -32,48 +35,60 @@ def _stamp() -> str:
 _STAMP = _stamp()
 
 
-def jit(function: Callable, *, options: dict = FLAGS) -> Callable:
-    """Compile at the first call and cache the result on disk if there is a place for it."""
+def cached(function: Callable, compiler: Callable) -> Callable:
+    """Give what numba made of a function a place on disk, if there is one."""
+    compiled = compiler(function)
     try:
-        dispatcher = numba.njit(cache=True, **options)(function)
-        dispatcher._cache._cache_file._source_stamp = _STAMP
+        compiled.enable_caching()
+        compiled._cache._cache_file._source_stamp = _STAMP
     except RuntimeError:  # neither the package nor the home directory can be written to
-        dispatcher = numba.njit(**options)(function)
-    return dispatcher
+        pass
+    return compiled
+
+
+def jit(function: Callable, *, options: dict = FLAGS) -> Callable:
+    """Compile at the first call, once for each type of the arguments."""
+    return cached(function, numba.njit(**options))
 
 
 fused_jit = functools.partial(jit, options=FUSED_FLAGS)
+inlined = functools.partial(jit, options={**FLAGS, "forceinline": True})
+fused_inlined = functools.partial(jit, options={**FUSED_FLAGS, "forceinline": True})
+summing = functools.partial(jit, options=SUMMING_FLAGS)
 
 
-@intrinsic
-def keep_apart(typing):
-    """Forbid the compiler to inline the function that calls this.
+def _attribute(text: str) -> Callable:
+    """What gives the function that calls it an attribute."""
 
-    A hot loop keeps the form it has when compiled alone, and its callers compile faster.
-    """
+    @intrinsic
+    def attribute(typing):
+        def generate(context, builder, signature, arguments):
+            set.add(builder.function.attributes, text)  # the method of the attributes knows few
+            return context.get_dummy_value()
 
-    def generate(context, builder, signature, arguments):
-        builder.function.attributes.add("noinline")
-        return context.get_dummy_value()
+        return types.none(), generate
 
-    return types.none(), generate
-
-
-@intrinsic
-def as_float(typing, bits):
-    """The float64 with these 64 bits."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.bitcast(arguments[0], context.get_value_type(types.float64))
-
-    return types.float64(types.uint64), generate
+    return attribute
 
 
-@intrinsic
-def as_bits(typing, x):
-    """The 64 bits of a float64."""
+# A hot loop keeps the form it has when compiled alone, and its callers compile faster.
+keep_apart = _attribute("noinline")
+# LLVM takes 256 bits even where the processor has 512.  Must stand in the function of the innermost loop.
+wide = _attribute('"prefer-vector-width"="512"')
 
-    def generate(context, builder, signature, arguments):
-        return builder.bitcast(arguments[0], context.get_value_type(types.uint64))
 
-    return types.uint64(types.float64), generate
+def _bitcast(source: types.Type, target: types.Type) -> Callable:
+    """The same bits as another type."""
+
+    @intrinsic
+    def cast(typing, x):
+        def generate(context, builder, signature, arguments):
+            return builder.bitcast(arguments[0], context.get_value_type(target))
+
+        return target(source), generate
+
+    return cast
+
+
+as_float = _bitcast(types.uint64, types.float64)
+as_bits = _bitcast(types.float64, types.uint64)

@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from . import fused_jit, jit
-from .noise import ANGLES, draw_turns
+from .noise import ANGLES, fill_turns
+from .random import fill_normal
 
 
 def store(dimension, pairs):
@@ -13,6 +14,27 @@ def store(dimension, pairs):
     planes = dimension * (dimension - 1) // 2
     turns = np.empty((2, planes * pairs))
     return np.empty((1, ANGLES)), np.full(1, ANGLES), np.empty(ANGLES, np.uint64), turns
+
+
+@jit
+def _draw_turns(scale, stream, kept):
+    """As many cosines and sines of Gaussian angles as there is place for."""
+    variates, used, bits, turns = kept
+    done, cosines, sines = 0, turns[0], turns[1]
+    while done < cosines.size:
+        if used[0] == ANGLES:
+            fill_normal(stream, bits, variates[0])
+            used[0] = 0
+        some = min(cosines.size - done, ANGLES - used[0])
+        fill_turns(
+            np.uint64(variates[0, used[0] :].ctypes.data),
+            np.uint64(cosines[done:].ctypes.data),
+            np.uint64(sines[done:].ctypes.data),
+            some,
+            scale,
+        )
+        used[0] += some
+        done += some
 
 
 @fused_jit
@@ -62,8 +84,8 @@ def turn_pairs(p, first, second, spread, forward, streams, kept):
     pair too, and everything in the opposite order if not `forward`.  `streams` is one random stream,
     `kept` what `store` returned; both advance in place.
     """
-    variates, used, bits, turns = kept
-    draw_turns(turns.shape[1], 0, spread * (2 / math.pi), streams, variates, used, bits, turns)
+    turns = kept[3]
+    _draw_turns(spread * (2 / math.pi), streams[0], kept)
     if p.shape[0] == 2:
         _turn_2(p, first, second, turns, forward)
     else:

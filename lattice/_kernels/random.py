@@ -7,8 +7,10 @@ on how the replicas are spread over threads.
 """
 
 import numpy as np
+from numba import carray
 
-from . import as_bits, as_float, fused_jit, jit
+from . import as_bits, as_float, fused_jit, jit, wide
+from .operations import to_floats, to_words
 
 LANES = 64
 _U = np.uint64
@@ -59,6 +61,7 @@ def streams(seed: np.random.SeedSequence, count: int) -> np.ndarray:
 @jit
 def fill_bits(state, out):
     """Advance the stream `state` (4, LANES) and fill `out`, whose size is a multiple of LANES."""
+    wide()
     w, x, y, z = state[0], state[1], state[2], state[3]
     for i in range(out.size // LANES):
         row = out[i * LANES : (i + 1) * LANES]
@@ -96,6 +99,7 @@ def _box_muller(bits, out):
     The angle lies in one quadrant, (πw/4 + π/4) with w in [-1, 1); two of the lower
     12 bits, which the upper 52 leave unused, choose the signs.
     """
+    wide()
     half = out.size // 2
     b, c = bits[:half], bits[half:]
     u, v = out[:half], out[half:]
@@ -116,3 +120,24 @@ def fill_normal(state, bits, out):
     """Fill `out` with standard Gaussians, by way of the buffer `bits`; equal sizes, a multiple of 2 LANES."""
     fill_bits(state, bits)
     _box_muller(bits, out)
+
+
+@fused_jit
+def _exponentials(bits, out):
+    wide()
+    for k in range(out.size):
+        radius = _radius(bits[k])
+        out[k] = radius * radius
+
+
+def refill_exponential(stream, scratch, store, size):
+    """Exponential variates of mean 1; but for the size all arguments are addresses."""
+    bits = carray(to_words(scratch), size)
+    fill_bits(carray(to_words(stream), (4, LANES)), bits)
+    _exponentials(bits, carray(to_floats(store), size))
+
+
+def refill_normal(stream, scratch, store, size):
+    """Standard Gaussians, in the same way."""
+    bits = carray(to_words(scratch), size)
+    fill_normal(carray(to_words(stream), (4, LANES)), bits, carray(to_floats(store), size))

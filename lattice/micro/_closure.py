@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from .._check import instance, shown
 from ..chain import Chain
-from ..noise import Noise, StretchFlip, ThreeSiteRotation, VelocityExchange, VelocityFlip
+from ..noise import Noise
+from ._noises import action_of
 
 __all__ = [
     "Blocks",
@@ -37,17 +38,6 @@ __all__ = [
 ]
 
 TERMS = 120
-
-_FLIP = np.array([[-2.0]])
-_EXCHANGE = np.array([[-1.0, 1.0], [1.0, -1.0]])
-_TURN = np.array([[0.0, 1.0, -1.0], [-1.0, 0.0, 1.0], [1.0, -1.0, 0.0]])
-# integers: mean, kick, weight of the square of the kick, and what the rate is divided by
-_ACTIONS = {
-    VelocityFlip: (_FLIP, _FLIP, 1, 1),
-    StretchFlip: (_FLIP, _FLIP, 1, 1),
-    VelocityExchange: (_EXCHANGE, _EXCHANGE, 1, 1),
-    ThreeSiteRotation: (_TURN @ _TURN, _TURN, 2, 6),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,17 +101,11 @@ def groups(chain: Chain, noise: Noise | None) -> Groups | None:
     ValueError
         If `noise` is something else or its rate a last bit of the floats, or the chain is too short for it.
     """
-    if noise is None:
+    action = action_of(chain, noise)
+    if action is None:
         return None
-    if type(noise) not in _ACTIONS:
-        raise ValueError(
-            f"noise = {shown(noise)}; allowed: None or {', '.join(t.__name__ for t in _ACTIONS)}"
-        )
-    mean, kick, weight, parts = _ACTIONS[type(noise)]
-    size = len(mean)
-    if size > chain.n:
-        raise ValueError(f"n = {chain.n} with {type(noise).__name__}; allowed: at least {size}")
-    if isinstance(noise, StretchFlip):
+    size = len(action.mean)
+    if action.on_stretches:
         first = int(chain.ends[0] == "fixed")  # a bond to a wall never flips
         n = chain.n_bonds
         index = np.arange(first, first + (n if chain.periodic else chain.n - 1))[:, None]
@@ -130,10 +114,10 @@ def groups(chain: Chain, noise: Noise | None) -> Groups | None:
         index = (np.arange(n if chain.periodic else n - size + 1)[:, None] + np.arange(size)) % n
     if noise.rate == 0:
         return None
-    strength = noise.rate / parts
+    strength = noise.rate / action.parts
     if strength == 0:
         raise ValueError(f"noise = {shown(noise)}; allowed: a rate of 0, or one that floats can divide")
-    return Groups(n, index, mean, kick, weight, strength, isinstance(noise, StretchFlip))
+    return Groups(n, index, action.mean, action.kick, action.weight, strength, action.on_stretches)
 
 
 def closed_groups(chain: Chain, noise: Noise | None) -> Groups | None:
@@ -150,7 +134,7 @@ def closed_groups(chain: Chain, noise: Noise | None) -> Groups | None:
     acting = groups(chain, noise)
     walls = 2 if chain.periodic else chain.ends.count("fixed")
     free = walls < 2 and not np.any(chain.pin.chi) and np.all(np.asarray(chain.bond.chi) > 0)
-    if isinstance(noise, StretchFlip) and not free:
+    if acting is not None and acting.on_stretches and not free:
         raise ValueError(
             "noise flips the stretches, which are not free coordinates; allowed: a chain with no pin, "
             "at most one wall and every bond's chi above 0"

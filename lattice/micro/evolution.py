@@ -6,26 +6,19 @@ import builtins
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _check
 from .._check import finite, generator, instance, integer, number, one_of, shown, work
-from .._kernels import chain as kernel
-from .._kernels import noise as noise_kernel
+from .._kernels.march import FIXED, FREE, PERIODIC, UNROLL, Strip, record, recording
 from .._kernels.random import LANES, streams
 from ..chain import Chain, State, energy
-from ..noise import (
-    Langevin,
-    Noise,
-    StretchFlip,
-    ThreeSiteRotation,
-    VelocityExchange,
-    VelocityFlip,
-    bath_sites,
-    listed,
-)
+from ..noise import Langevin, Noise, bath_sites, listed
+from ._noises import moving
+from ._splitting import SCHEMES, Program, Setting, Splitting
 
 __all__ = ["BlowUp", "Trajectory", "evolve"]
 
@@ -35,47 +28,8 @@ MOST_STEPS = 1e15  # of a site: a few days.  A step costs as much as 100 sites a
 MOST_NUMBERS = 1e10  # that are kept: 80 GB
 # By how much the logarithm of a mean that the noise damps may change in a step (see the notes of `evolve`).
 MOST_DECAY = 0.8
-ENDS = {"free": kernel.FREE, "fixed": kernel.FIXED, "periodic": kernel.PERIODIC}
-# What the kernel calls a noise, and the fastest decay of a mean momentum or stretch in units of its rate.
-NOISES = {
-    VelocityFlip: (noise_kernel.VELOCITY_FLIP, 2.0),
-    StretchFlip: (noise_kernel.STRETCH_FLIP, 2.0),
-    VelocityExchange: (noise_kernel.EXCHANGE, 4.0),
-    ThreeSiteRotation: (noise_kernel.ROTATION, 1.5),
-}
-
-
-@dataclass(frozen=True)
-class _Splitting:
-    """Kicks and drifts in units of the step, palindromic, a kick first.
-
-    `limit` is the largest stable ωh of an oscillator, `default` the one that evolve chooses.
-    """
-
-    kicks: tuple[float, ...]
-    drifts: tuple[float, ...]
-    limit: float
-    default: float
-
-
-def _palindrome(kicks: tuple[float, ...], drifts: tuple[float, ...]) -> tuple[tuple[float, ...], ...]:
-    """Fill in the middle kick and the middle drifts, so that either sum is 1, and mirror."""
-    last = 0.5 - sum(drifts)
-    return (*kicks, 1 - 2 * sum(kicks), *reversed(kicks)), (*drifts, last, last, *reversed(drifts))
-
-
-# The fourth-order scheme is SRKN6b of Blanes and Moan, J. Comput. Appl. Math. 142, 313 (2002).
-_SCHEMES = {
-    "verlet": _Splitting((0.5, 0.5), (1.0,), limit=2.0, default=0.1),
-    "fourth-order": _Splitting(
-        *_palindrome(
-            (0.0829844064174052, 0.396309801498368, -0.0390563049223486),
-            (0.245298957184271, 0.604872665711080),
-        ),
-        limit=3.1634,
-        default=0.5,
-    ),
-}
+ENDS = {"free": FREE, "fixed": FIXED, "periodic": PERIODIC}
+CHUNK = 2e8  # site-steps in one call of the loop: some tenths of a second
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +119,7 @@ def _coefficients(chain: Chain, replicas: int) -> tuple[tuple, tuple]:
 
     def tiled(row):
         # longer than needed: what fills a strip up is never read back
-        return np.tile(row, replicas + -(-kernel.UNROLL // row.size))
+        return np.tile(row, replicas + -(-UNROLL // row.size))
 
     bond = tuple(
         tiled(np.append(chain.slots(np.broadcast_to(getattr(chain.bond, name), chain.n_bonds)), 0.0))
@@ -181,13 +135,13 @@ def _chosen_step(
     start: State,
     times: NDArray[np.float64],
     dt: float | None,
-    splitting: _Splitting,
+    splitting: Splitting,
     baths: tuple[Langevin, ...],
     noise: Noise | None,
+    fading: float,
 ) -> float:
-    """The longest step, chosen or checked."""
+    """The longest step, chosen or checked; the noise damps a mean at the rate `fading`."""
     stiffest = highest_frequency(chain, start.q)
-    fading = NOISES[type(noise)][1] * noise.rate if noise else 0.0
     damping = max([fading, *(bath.friction for bath in baths)])
     if dt is None:
         longest = float(np.diff(times, prepend=0.0).max()) or 1.0  # any, if only the start is asked for
@@ -215,32 +169,40 @@ def _chosen_step(
     return dt
 
 
-def _check_noise(chain: Chain, noise: Noise | None) -> None:
-    if noise is None:
-        return
-    instance("noise", noise, Noise, f"None or one of {', '.join(kind.__name__ for kind in NOISES)}")
-    if isinstance(noise, ThreeSiteRotation) and chain.n < 3:
-        raise ValueError(f"n = {chain.n} with ThreeSiteRotation; allowed: at least 3")
-    if isinstance(noise, StretchFlip):
-        if "free" not in chain.ends:
-            raise ValueError(
-                f"boundary = {chain.boundary!r} with StretchFlip, which changes the length; "
-                "allowed: a chain with a free end"
-            )
-        if not chain.pin.is_zero:
-            raise ValueError(f"pin = {chain.pin!r} with StretchFlip, which moves all sites; allowed: no pin")
-        if np.any(chain.bond.alpha):
-            raise ValueError(
-                f"bond.alpha = {chain.bond.alpha!r} with StretchFlip; allowed: 0, so that V is even"
-            )
+def _intervals(
+    times: NDArray[np.float64], dt: float
+) -> tuple[list[tuple[int, float]], NDArray[np.int64], NDArray[np.float64]]:
+    """The kinds of intervals between outputs, steps and their duration; of which kind each is, its steps."""
+    intervals = np.diff(times, prepend=0.0)
+    # 1e-9: an interval of 10 dt has 10 steps whichever way it was rounded
+    steps = np.ceil(intervals / dt * (1 - 1e-9))
+    sizes = (intervals / np.maximum(steps, 1)).tolist()
+    known: dict[tuple[int, float], int] = {}  # most intervals differ by rounding at most
+    score = [known.setdefault((int(k), h), len(known)) for k, h in zip(steps, sizes, strict=True)]
+    return list(known), np.array(score), steps
+
+
+def _chunks(work: NDArray[np.float64]) -> list[slice]:
+    """The intervals, cut where the work amounts to a multiple of CHUNK."""
+    parts = np.floor(np.cumsum(work) / CHUNK)
+    cuts = [0, *np.flatnonzero(np.diff(parts)) + 1, len(work)]
+    return [slice(int(a), int(b)) for a, b in pairwise(cuts)]
 
 
 def _evolve_strip(task: tuple) -> tuple:
-    """One strip of replicas through all times (at module level, so that process pools can send it)."""
-    start_q, start_p, steps, *rest = task
-    out_q = np.empty((steps.size, *start_q.shape))
-    out_p = np.empty_like(out_q)
-    return out_q, out_p, *kernel.run(start_q, start_p, steps, *rest, out_q, out_p)
+    """One strip of replicas through all times (at module level, so that process pools can send it).
+
+    Their q and p (times, replicas, n), and for each the first output at which it is not finite, or -1.
+    """
+    start_q, start_p, random, setting, score, chunks = task
+    strip = Strip(start_q, start_p, setting.ends, random)
+    output = recording(len(score), *start_q.shape)
+    program = Program(setting, len(start_q), [(record, output)])
+    for chunk in chunks:  # between them Python may be interrupted
+        program.play(strip.own, score[chunk])
+        if output.values["lost"].min() >= 0:
+            break
+    return output.values["q"], output.values["p"], output.values["lost"]
 
 
 def evolve(
@@ -331,50 +293,46 @@ def evolve(
     if not isinstance(start, State) or start.q.shape[1:] != (chain.n,):
         found = f"of shape {start.q.shape}" if isinstance(start, State) else shown(start)
         raise ValueError(f"start = {found}; allowed: a State with {chain.n} sites")
-    splitting = _SCHEMES[one_of("scheme", scheme, _SCHEMES)]
+    splitting = SCHEMES[one_of("scheme", scheme, SCHEMES)]
     times = _check.times(times, strictly=True).copy()
     times.setflags(write=False)
     instance("map", map, Callable, "a callable like the builtin map")
     baths = listed(baths)
-    sites = np.array(bath_sites(chain, baths), dtype=np.int64)
-    _check_noise(chain, noise)
-    dt = _chosen_step(chain, start, times, dt, splitting, baths, noise)
-    acting = (NOISES[type(noise)][0], noise.rate) if noise is not None and noise.rate > 0 else None
+    bath_sites(chain, baths)
+    action = moving(chain, noise)
+    fading = action.decay * noise.rate if action else 0.0
+    dt = _chosen_step(chain, start, times, dt, splitting, baths, noise, fading)
     replicas, n = start.q.shape
     random = np.zeros((replicas, 4, LANES), dtype=np.uint64)
-    noisy = acting or any(bath.temperature > 0 and bath.friction > 0 for bath in baths)
+    noisy = (noise and noise.rate > 0) or any(bath.temperature > 0 and bath.friction > 0 for bath in baths)
     if noisy or rng is not None:
         source = generator(rng).bit_generator.seed_seq
         random = streams(source, replicas) if noisy else random
 
-    intervals = np.diff(times, prepend=0.0)
-    # 1e-9: an interval of 10 dt has 10 steps whichever way it was rounded
-    steps = np.ceil(intervals / dt * (1 - 1e-9)).astype(np.int64)
-    sizes = intervals / np.maximum(steps, 1)
-    strip = max(1, STRIP // (n + 2))
-    parts = [slice(i, min(i + strip, replicas)) for i in range(0, replicas, strip)]
-    common = (
-        np.array(splitting.kicks),
-        np.array(splitting.drifts),
-        *_coefficients(chain, min(strip, replicas)),
+    movements, score, steps = _intervals(times, dt)
+    most = max(1, STRIP // (n + 2))
+    setting = Setting(
+        chain,
+        splitting,
+        *_coefficients(chain, min(most, replicas)),
         tuple(ENDS[end] for end in chain.ends),
-        sites,
-        np.reshape([(b.temperature, b.friction, b.force) for b in baths], (len(baths), 3)).astype(float),
-        acting,
+        baths,
+        noise if noise and noise.rate > 0 else None,
+        movements,
     )
-    tasks = [(start.q[part], start.p[part], steps, sizes, *common, random[part]) for part in parts]
+    parts = [slice(i, min(i + most, replicas)) for i in range(0, replicas, most)]
+    chunks = _chunks(steps * most * (n + 2))
+    tasks = [(start.q[part], start.p[part], random[part], setting, score, chunks) for part in parts]
 
     q = np.empty((times.size, replicas, n))
     p = np.empty_like(q)
-    failures = []
-    for part, (strip_q, strip_p, failed, replica) in zip(parts, map(_evolve_strip, tasks), strict=True):
-        q[:, part], p[:, part] = strip_q, strip_p
-        if failed >= 0:
-            failures.append((failed, part.start + replica))
-    failed, replica = min(failures, default=(times.size, -1))
+    lost = np.empty(replicas, np.int64)
+    for part, results in zip(parts, map(_evolve_strip, tasks), strict=True):
+        q[:, part], p[:, part], lost[part] = results
+    failed, replica = min(((t, i) for i, t in enumerate(lost) if t >= 0), default=(times.size, -1))
     for array in (q, p):
         array.setflags(write=False)
     run = Trajectory(times[:failed], q[:failed], p[:failed], chain, dt, scheme, baths, noise)
-    if failures:
+    if replica >= 0:
         raise BlowUp(float(times[failed]), replica, run)
     return run

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._check import instance, shown, work
 from ..chain import Bond, Chain, Pin
-from ..noise import Noise, StretchFlip
+from ..noise import Noise
 from ..waves import dispersion, group_velocity, wave_numbers
 from ._closure import groups
 
@@ -111,7 +111,7 @@ def exact_kappa(chain: Chain, noise: Noise) -> Conductivity:
     acting = groups(chain, noise)
     if acting is None:
         raise ValueError(f"noise = {noise!r}; allowed: a noise with a rate above 0")
-    if isinstance(noise, StretchFlip) and np.any(chain.pin.chi):
+    if acting.on_stretches and np.any(chain.pin.chi):
         raise ValueError("noise flips the stretches of a pinned chain; allowed: no pin")
     dispersion(chain, 0.0)  # refuses a chain that is not uniform, or unstable
     place = np.arange(len(acting.mean))

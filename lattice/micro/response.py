@@ -19,8 +19,8 @@ from scipy.special import gammainccinv, gammaincinv, stdtrit
 from .. import _check
 from ..chain import Chain
 from ..estimate import Estimate, Untrusted
-from ..noise import ThreeSiteRotation, VelocityExchange
 from ..stats import mean
+from ._noises import action_of
 from .currents import energy_current
 from .evolution import Trajectory
 
@@ -64,8 +64,8 @@ def _momenta(run: Trajectory) -> tuple[NDArray[np.float64], int]:
     """Momenta in the frame in which a conserved total is 0, and how many of them are free."""
     pin = run.chain.pin
     pinned = any(np.any(getattr(pin, name)) for name in ("chi", "alpha", "beta", "J"))
-    still = run.noise is None or run.noise.rate == 0
-    if not pinned and (still or isinstance(run.noise, (VelocityExchange, ThreeSiteRotation))):
+    action = action_of(run.chain, run.noise)
+    if not pinned and (action is None or run.noise.rate == 0 or action.keeps_momentum):
         return run.p - run.p.mean(axis=-1, keepdims=True), run.chain.n - 1
     return run.p, run.chain.n
 

@@ -117,8 +117,8 @@ def test_cells_use_public_names(chapter):
 @pytest.mark.parametrize(
     "source",
     [
-        "from lattice._kernels import chain",
-        "import lattice._kernels.chain as fast",
+        "from lattice._kernels import march",
+        "import lattice._kernels.march as fast",
         "from lattice import _coefficient",
         "import lattice as lk\nlk.no_such_name()",
         "from lattice import stats\nstats.np",

@@ -16,18 +16,18 @@ from scipy.integrate import solve_ivp
 
 from lattice import Bond, Chain, Langevin, Pin, State, VelocityFlip
 from lattice._kernels.random import streams
-from lattice.micro.evolution import _SCHEMES, STRIP, BlowUp, Trajectory, evolve
+from lattice.micro._splitting import SCHEMES
+from lattice.micro.evolution import STRIP, BlowUp, Trajectory, evolve
 from lattice.micro.moments import stationary
 from tests import naive
 
 BOUNDARIES = ["periodic", "fixed", "free", ("fixed", "free"), ("free", "fixed")]
-SCHEMES = list(_SCHEMES)
 LAWS = {
     "harmonic": ("chi",),
     "polynomial": ("chi", "alpha", "beta"),
     "cosine": ("chi", "alpha", "beta", "J", "m"),
 }
-each_scheme = pytest.mark.parametrize("scheme", SCHEMES)
+each_scheme = pytest.mark.parametrize("scheme", list(SCHEMES))
 
 
 def random_chain(rng, kind, pinned, varied, boundary, n):
@@ -51,7 +51,7 @@ def twin(run, start, draws=None):
         steps = math.ceil((t - before) / run.dt * (1 - 1e-9))
         intervals.append((steps, (t - before) / max(steps, 1)))
         before = t
-    scheme = _SCHEMES[run.scheme]
+    scheme = SCHEMES[run.scheme]
     states = [
         naive.evolve(
             run.chain, start.q[i], start.p[i], intervals, scheme.kicks, scheme.drifts, run.baths,
@@ -71,7 +71,7 @@ def twin(run, start, draws=None):
     pinned=st.booleans(),
     varied=st.booleans(),
     boundary=st.sampled_from(BOUNDARIES),
-    scheme=st.sampled_from(SCHEMES),
+    scheme=st.sampled_from(list(SCHEMES)),
     n=st.integers(3, 9),
     replicas=st.integers(1, 4),
     seed=st.integers(0, 2**32),
@@ -232,7 +232,7 @@ def test_energy_error_is_bounded_and_of_the_order(scheme):
 @each_scheme
 def test_stability_limit(scheme):
     """The trace of one step of an oscillator leaves [-2, 2] at the limit, and stays within below."""
-    splitting = _SCHEMES[scheme]
+    splitting = SCHEMES[scheme]
 
     def trace(h):
         step = np.eye(2)
@@ -426,7 +426,7 @@ def test_intervals_are_cut_into_equal_steps_no_longer_than_dt():
     """1 = 10 × 0.1 whichever way it is rounded; 0.25 takes three steps of 1/12."""
     chain, start = Chain(4), random_state(np.random.default_rng(16), 1, 4)
     run = evolve(chain, start, [0.3, 1.3, 1.55], dt=0.1)
-    verlet = _SCHEMES["verlet"]
+    verlet = SCHEMES["verlet"]
     intervals = [(3, 0.1), (10, 0.1), (3, 0.25 / 3)]
     expected = naive.evolve(chain, start.q[0], start.p[0], intervals, verlet.kicks, verlet.drifts)
     assert_allclose(run.q[:, 0], [q for q, _ in expected], rtol=1e-12)
@@ -607,7 +607,7 @@ def test_a_cold_bath_needs_no_rng():
 
 
 def test_the_largest_step_is_allowed_and_one_above_is_not():
-    for scheme, splitting in _SCHEMES.items():
+    for scheme, splitting in SCHEMES.items():
         below = np.nextafter(splitting.limit / 2, 0)
         evolve(CHAIN, START, [10.0], dt=below, scheme=scheme)
         with pytest.raises(ValueError, match="where the scheme is stable"):

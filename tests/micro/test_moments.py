@@ -728,7 +728,7 @@ FLIPS = StretchFlip(1.0)
             "without a bath",
         ),
         (Chain(4), [], VelocityFlip(0.0), "leave a mode undamped"),
-        (Chain(4), [Langevin(0, 1.0)], "flip", "noise = 'flip'; allowed: None or VelocityFlip"),
+        (Chain(4), [Langevin(0, 1.0)], "flip", "noise = 'flip'; allowed: None or one of VelocityFlip"),
         (Chain(4), [Langevin(0, 1.0)], FLIPS, "noise flips the stretches"),
         (Chain(4, boundary="fixed"), [Langevin(0, 1.0)], FLIPS, "at most one wall"),
         (Chain(4, Bond(chi=1.0), Pin(chi=1.0), "free"), [Langevin(0, 1.0)], FLIPS, "no pin"),

@@ -21,13 +21,14 @@ from lattice import (
     VelocityFlip,
 )
 from lattice._kernels.random import streams
-from lattice.micro.evolution import _SCHEMES, STRIP, evolve
+from lattice.micro._splitting import SCHEMES
+from lattice.micro.evolution import STRIP, evolve
 from tests import naive
 
 NOISES = [VelocityFlip, StretchFlip, VelocityExchange, ThreeSiteRotation]
 EVERYWHERE = ["periodic", "fixed", "free", ("fixed", "free"), ("free", "fixed")]
 each_noise = pytest.mark.parametrize("kind", NOISES)
-each_scheme = pytest.mark.parametrize("scheme", list(_SCHEMES))
+each_scheme = pytest.mark.parametrize("scheme", list(SCHEMES))
 
 
 def boundaries(kind):
@@ -53,7 +54,7 @@ def twin(run, start, seed):
         steps = math.ceil((t - before) / run.dt * (1 - 1e-9))
         intervals.append((steps, (t - before) / max(steps, 1)))
         before = t
-    scheme = _SCHEMES[run.scheme]
+    scheme = SCHEMES[run.scheme]
     warm = sum(bath.temperature > 0 and bath.friction > 0 for bath in run.baths)
     states = []
     for i, stream in enumerate(streams(np.random.SeedSequence(seed), start.replicas)):

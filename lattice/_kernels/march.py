@@ -1,0 +1,147 @@
+"""The time loop of a chain: it plays a program of operations on replicas of the chain.
+
+Layout.  Replicas lie end to end on one *strip*, each with a ghost site on either
+side: the sites of replica i are at i(n+2)+1, …, i(n+2)+n.  Before a sweep the
+ghosts are placed where walls, periodic images or free ends want them; what the
+sweep makes of them is overwritten.  So one loop serves every boundary, short
+chains in an ensemble and long ones alone, and always the same operations on a
+site in the same order: the result has the same bits on every strip.  A replica
+that leaves the finite numbers does not touch its neighbours.
+"""
+
+import numpy as np
+from numba import carray
+
+from . import as_bits, inlined, jit, wide
+from .laws import law, laws_kind, slope
+from .operations import STRIP, Kind, Own, call, to_floats, to_integers
+
+FREE, FIXED, PERIODIC = 0, 1, 2
+# The loop over a strip is vectorised and unrolled over this many sites.
+UNROLL = 16
+# An instruction: the addresses of the operation and of what belongs to it, and two numbers.
+INSTRUCTION = np.dtype([("code", "u8"), ("own", "u8"), ("a", "f8"), ("b", "f8")])
+RECORD = Kind("q p lost", "done")
+_U = np.uint64
+_EXPONENT = _U(0x7FF0000000000000)  # all of its bits are set in what is not finite
+
+
+class Strip:
+    """Replicas end to end, filled up to a multiple of UNROLL behind the first ghost.
+
+    It begins at a cache line; p lies a quarter of a page off q, else what is stored there seems to be what
+    is loaded next here.  q has one more entry for the last bond, and p two more: rotations over the end of a
+    ring need two cells behind the last site.
+    """
+
+    def __init__(
+        self, start_q: np.ndarray, start_p: np.ndarray, ends: tuple[int, int], streams: np.ndarray
+    ) -> None:
+        replicas, n = start_q.shape
+        size = 1 - (2 - replicas * (n + 2)) // UNROLL * UNROLL
+        self.block = np.zeros(2 * size + 1024)
+        a = 7 - self.block.ctypes.data // 8 % 8
+        b = a + size + 1 + (127 - size) % 512
+        q, p = self.block[a : a + size + 1], self.block[b : b + size + 2]
+        for row, start in ((q, start_q), (p, start_p)):
+            row[: replicas * (n + 2)].reshape(replicas, n + 2)[:, 1:-1] = start
+        left, right = ends
+        self.own = Own(
+            STRIP, q=q, p=p, streams=streams, size=size, n=n, replicas=replicas, left=left, right=right
+        )
+
+
+@jit
+def march(strip, program, phrases, movements, score):
+    """Play, for each entry of `score`, a movement.
+
+    Parameters
+    ----------
+    strip : uint64
+        Address of its record.
+    program : array of INSTRUCTION
+    phrases : (phrases, 3) array of int64
+        First instruction, the one after the last, and how many times.
+    movements : (movements + 1,) array of int64
+        The first phrase of each.
+    score : (times,) array of int64
+        Which movements, in order.
+    """
+    for movement in score:
+        for k in range(movements[movement], movements[movement + 1]):
+            for _ in range(phrases[k, 2]):
+                for i in range(phrases[k, 0], phrases[k, 1]):
+                    s = program[i]
+                    call(s.code, strip, s.a, s.b, s.own)
+
+
+@inlined
+def place_ghosts(q, n, replicas, left, right):
+    """Put the neighbours of the first and the last site of each replica in their places."""
+    for i in range(replicas):
+        a = i * (n + 2)
+        first, last = q[a + 1], q[a + n]
+        q[a] = last if left == PERIODIC else (0.0 if left == FIXED else first)
+        q[a + n + 1] = first if right == PERIODIC else (0.0 if right == FIXED else last)
+
+
+@inlined
+def _pass(q, p, kick, drift, bond, pin):
+    """Kick and drift every site in one pass that carries the tension of the bond to the left."""
+    wide()
+    tension = slope(bond, 0, q[1] - q[0])
+    for j in range(1, p.size):
+        x = q[j]
+        ahead = slope(bond, j, q[j + 1] - x)
+        v = p[j] + kick * ((ahead - tension) - slope(pin, j, x))
+        p[j] = v
+        q[j] = x + drift * v
+        tension = ahead
+
+
+def sweep(strip, kick, drift, own):
+    """Kick every site for a time, then let it drift for a time."""
+    wide()
+    s, laws = carray(strip, 1)[0], carray(own, 1)[0]
+    q, p = carray(to_floats(s.q), s.size + 1), carray(to_floats(s.p), s.size)
+    place_ghosts(q, s.n, s.replicas, s.left, s.right)
+    _pass(q, p, kick, drift, law(laws.bond, s.size + 1), law(laws.pin, s.size + 1))
+
+
+def laws(bond: tuple, pin: tuple) -> Own:
+    """What belongs to `sweep`."""
+    kind = laws_kind(len(bond), len(pin), isinstance(bond[0], np.ndarray))
+    return Own(kind, bond=bond, pin=pin)
+
+
+@inlined
+def is_finite(x):
+    """Whether all entries are finite."""
+    wide()
+    found = False
+    for j in range(x.size):
+        found |= (as_bits(x[j]) & _EXPONENT) == _EXPONENT
+    return not found
+
+
+def record(strip, _, __, own):
+    """Copy the sites to the next row of q and p; note in `lost` when a replica was not finite first."""
+    s, o = carray(strip, 1)[0], carray(own, 1)[0]
+    n, lost = s.n, carray(to_integers(o.lost), s.replicas)
+    for i in range(s.replicas):
+        here = _U(8) * _U(i * (n + 2) + 1)
+        there = _U(8) * _U((o.done * s.replicas + i) * n)
+        q, p = carray(to_floats(s.q + here), n), carray(to_floats(s.p + here), n)
+        out_q, out_p = carray(to_floats(o.q + there), n), carray(to_floats(o.p + there), n)
+        for j in range(n):
+            out_q[j] = q[j]
+            out_p[j] = p[j]
+        if lost[i] < 0 and not (is_finite(q) and is_finite(p)):
+            lost[i] = o.done
+    o.done += 1
+
+
+def recording(times: int, replicas: int, n: int) -> Own:
+    """What belongs to `record`: arrays (times, replicas, n) and (replicas,), the latter -1."""
+    q, p = np.empty((2, times, replicas, n))
+    return Own(RECORD, q=q, p=p, lost=np.full(replicas, -1), done=0)
