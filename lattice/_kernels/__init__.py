@@ -18,8 +18,8 @@ from numba.extending import intrinsic
 FLAGS = {"nogil": True, "error_model": "numpy", "forceinline": False, "fastmath": False}
 # A product and a sum may become one instruction with one rounding; NaN and infinity stay what they are.
 FUSED_FLAGS = {**FLAGS, "fastmath": {"contract"}}
-# The terms of a sum may come in any order.
-SUMMING_FLAGS = {**FLAGS, "forceinline": True, "fastmath": {"contract", "reassoc", "nsz"}}
+# What only kernels call needs no way in from Python, and compiles faster.
+_INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 def _stamp() -> str:
@@ -52,9 +52,8 @@ def jit(function: Callable, *, options: dict = FLAGS) -> Callable:
 
 
 fused_jit = functools.partial(jit, options=FUSED_FLAGS)
-inlined = functools.partial(jit, options={**FLAGS, "forceinline": True})
-fused_inlined = functools.partial(jit, options={**FUSED_FLAGS, "forceinline": True})
-summing = functools.partial(jit, options=SUMMING_FLAGS)
+fused_inner = functools.partial(jit, options={**FUSED_FLAGS, **_INNER})
+inlined = functools.partial(jit, options={**FLAGS, **_INNER, "forceinline": True})
 
 
 def _attribute(text: str) -> Callable:

@@ -15,7 +15,7 @@ import math
 import numpy as np
 from numba import carray
 
-from . import as_bits, as_float, fused_jit, inlined, keep_apart, random, wide
+from . import as_bits, as_float, fused_inner, inlined, keep_apart, random, wide
 from .march import FIXED, PERIODIC
 from .operations import Kind, Own, filler, refill, to_floats, to_integers
 from .random import LANES, refill_exponential, refill_normal
@@ -170,7 +170,7 @@ def flip_stretches(strip, inverse, _, own):
         gaps[i] = place - bonds
 
 
-@fused_jit
+@fused_inner
 def fill_turns(gaussians, cosines, sines, count, scale):
     """Cosines and sines of angles, given as Gaussians times `scale` in quarters of a turn; by address."""
     keep_apart()
@@ -194,7 +194,7 @@ def fill_turns(gaussians, cosines, sines, count, scale):
         s[k] = as_float(as_bits(b) ^ (turned >> _ONE << _U(63)))
 
 
-@fused_jit
+@fused_inner
 def _rotate(momenta, cosines, sines, count):
     """Turn the triples that lie one behind another about (1, 1, 1); by address."""
     keep_apart()

@@ -9,7 +9,7 @@ on how the replicas are spread over threads.
 import numpy as np
 from numba import carray
 
-from . import as_bits, as_float, fused_jit, jit, wide
+from . import as_bits, as_float, fused_inner, fused_jit, jit, wide
 from .operations import to_floats, to_words
 
 LANES = 64
@@ -79,7 +79,7 @@ def fill_bits(state, out):
             w[k], x[k], y[k], z[k] = a, b, c, d
 
 
-@fused_jit
+@fused_inner
 def _radius(bits):
     """sqrt(-log u) of u uniform on (0, 1], from the upper 52 bits."""
     u = as_bits(2.0 - as_float((bits >> _U(12)) | _ONE))
@@ -122,7 +122,7 @@ def fill_normal(state, bits, out):
     _box_muller(bits, out)
 
 
-@fused_jit
+@fused_inner
 def _exponentials(bits, out):
     wide()
     for k in range(out.size):

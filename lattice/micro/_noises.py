@@ -121,7 +121,8 @@ def action_of(chain: Chain, noise: Noise | None) -> Action | None:
     """
     if noise is None:
         return None
-    instance("noise", noise, Noise, f"None or one of {', '.join(kind.__name__ for kind in _ACTIONS)}")
+    kinds = tuple(_ACTIONS)
+    instance("noise", noise, kinds, f"None or one of {', '.join(kind.__name__ for kind in kinds)}")
     action = _ACTIONS[type(noise)]
     if len(action.mean) > chain.n:
         raise ValueError(f"n = {chain.n} with {type(noise).__name__}; allowed: at least {len(action.mean)}")
