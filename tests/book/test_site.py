@@ -174,7 +174,7 @@ def test_sliders_move_the_picture(page, view, from_disk, visit):
 def test_search_finds_a_word(visit):
     tab = visit("search.html?q=chain")
     tab.locator("#search-results li").first.wait_for()
-    # Sphinx looks for `#lattice.chain` as if the dot began a class, warns and shows the head of the page instead
+    # Sphinx takes the dot of `#lattice.chain` for a class, warns, and shows the head of the page instead
     assert [trouble for trouble in visit.troubles if "Anchored content block" not in trouble] == []
 
 
