@@ -8,10 +8,13 @@ the package, the stored results, the pinned versions or Python itself.
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 import multiprocessing
 import os
 import platform
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -34,6 +37,8 @@ BUILD = ROOT / "_build"
 CACHE = BUILD / ".jupyter_cache"
 SITE = BUILD / "html"
 LOG = BUILD / "execution.log"
+SECONDS = BUILD / "seconds.json"  # processor time of each page when it was last executed
+LONG, TOO_LONG = 15, 60  # seconds of processor time: a page to look at, a page that is refused
 
 # What cells stand on, besides themselves.  measured.json is written by `make claims` for one page
 # that reads it while it is rendered, not executed.
@@ -107,19 +112,45 @@ def divert_stderr(log: Path) -> None:
     os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
 
 
+def read_seconds() -> dict[str, float]:
+    """Processor time of the pages in their last execution, those that were ever executed here."""
+    return json.loads(SECONDS.read_text("utf-8")) if SECONDS.exists() else {}
+
+
+def longest_first(pages: list[Path], seconds: dict[str, float]) -> list[Path]:
+    """The order to execute pages in, so that none is left to run alone at the end.
+
+    Pages that were never executed come before all others, the longer texts first.
+    """
+    return sorted(pages, key=lambda page: (-seconds.get(str(page), math.inf), -page.stat().st_size))
+
+
+def run(page: ProcessData) -> tuple[int, str, float]:
+    """Execute a page: an exit code, the page, and the processor time of its kernel."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    code, uri = ExecutionWorkerLocalMProc()(page)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return code, uri, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
 def execute(pages: list[Path], cache: JupyterCacheAbstract, timeout: int) -> None:
     """Execute the pages that are not in the cache, one process per core.
 
     Raises
     ------
     SystemExit
-        If a cell fails; the page and the traceback have been printed.
+        If a cell fails, the page and the traceback having been printed, or if a page takes too long.
     """
     for record in cache.list_project_records():
         cache.remove_nb_from_project(record.pk)
     for page in pages:
         cache.add_nb_to_project(str(page), read_data={"type": "plugin", "name": "myst_nb_md"})
-    todo = [ProcessData(record.pk, record.uri, cache, timeout, False) for record in cache.list_unexecuted()]
+    seconds = read_seconds()
+    waiting = {Path(record.uri): record.pk for record in cache.list_unexecuted()}
+    todo = [
+        ProcessData(waiting[page], str(page), cache, timeout, False)
+        for page in longest_first(list(waiting), seconds)
+    ]
     print(f"{len(pages)} pages have cells, {len(todo)} to execute.")
     LOG.write_text("")
     failed = []
@@ -127,10 +158,15 @@ def execute(pages: list[Path], cache: JupyterCacheAbstract, timeout: int) -> Non
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # "spawn": a clean process each, whatever this one has loaded
     with multiprocessing.get_context("spawn").Pool(os.cpu_count(), divert_stderr, (LOG,)) as pool:
-        results = pool.imap_unordered(ExecutionWorkerLocalMProc(), todo)
-        for code, uri in tqdm(results, total=len(todo), desc="Executing", unit="page", disable=not todo):
+        results = pool.imap_unordered(run, todo)
+        for code, uri, spent in tqdm(
+            results, total=len(todo), desc="Executing", unit="page", disable=not todo
+        ):
             if code != 0:
                 failed.append(uri)
+            else:
+                seconds[uri] = round(spent, 1)
+                SECONDS.write_text(json.dumps(seconds, indent=1), "utf-8")
     for uri in failed:
         traceback = NbProjectRecord.record_from_uri(uri, cache.db).traceback
         # the end of it: the cell, its error and the frames in between, not the executor's own frames
@@ -138,6 +174,24 @@ def execute(pages: list[Path], cache: JupyterCacheAbstract, timeout: int) -> Non
         print(f"\nFAILED: {Path(uri).relative_to(ROOT)}\n{cell}", file=sys.stderr)
     if failed:
         raise SystemExit(f"{len(failed)} of {len(pages)} pages did not run; nothing was built.")
+    refuse_long(pages, seconds)
+
+
+def refuse_long(pages: list[Path], seconds: dict[str, float]) -> None:
+    """Stop at pages that readers would wait too long for.
+
+    Raises
+    ------
+    SystemExit
+        If a page takes more than a minute of processor time; names them all.
+    """
+    long = [
+        f"{page.relative_to(ROOT)} takes {seconds[str(page)]:.0f} s of processor time; allowed: {TOO_LONG} s"
+        for page in pages
+        if seconds.get(str(page), 0) > TOO_LONG
+    ]
+    if long:
+        raise SystemExit("\n".join([*long, "Let it load stored results (book/data). Nothing was built."]))
 
 
 def render(builder: str) -> None:
@@ -153,12 +207,13 @@ def render(builder: str) -> None:
         raise SystemExit("The book was not built: see the messages above.")
 
 
-def report(pages: list[Path], cache: JupyterCacheAbstract) -> None:
+def report(pages: list[Path]) -> None:
     """Print the seconds of each page and where to open the site."""
-    seconds = {record.uri: record.data.get("execution_seconds", 0.0) for record in cache.list_cache_records()}
-    print("\nSeconds of each page (empty cache):")
+    seconds = read_seconds()
+    print("\nSeconds of processor time that each page took when it was executed:")
     for page in pages:
-        print(f"  {seconds.get(str(page), float('nan')):6.1f}  {page.relative_to(ROOT)}")
+        spent = seconds.get(str(page), math.nan)
+        print(f"  {spent:6.1f}  {page.relative_to(ROOT)}{f'  LONG: above {LONG} s' if spent > LONG else ''}")
     print(f"  {sum(seconds.get(str(page), 0.0) for page in pages):6.1f}  together")
     print(f"\nOpen {(SITE / 'index.html').as_uri()}\nor run `make serve`.")
 
@@ -174,7 +229,7 @@ def main(builder: str = "html") -> None:
         # Jupyter Book's own redirect has neither title nor language
         root = re.search(r"^root: (\S+)", (ROOT / "_toc.yml").read_text("utf-8"), re.MULTILINE)
         (SITE / "index.html").write_text(REDIRECT.format(title=config["title"], page=root[1]), "utf-8")
-        report(pages, cache)
+        report(pages)
     else:
         print(f"\nOpen {(BUILD / 'latex' / 'lattice-kinetics.pdf').as_uri()}")
 

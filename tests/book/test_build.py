@@ -1,8 +1,9 @@
-"""The build refuses to compute the book with another copy of the package."""
+"""The build: which package computes the book, which pages go first, which take too long."""
 
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -57,3 +58,48 @@ def test_kernel_with_another_package_is_refused(other, kernel_of):
     with pytest.raises(SystemExit) as refusal:
         _build.own_package()
     assert f"cells finds `lattice` in {other / 'lattice'}; allowed: {ROOT / 'lattice'}" in str(refusal.value)
+
+
+def test_longest_pages_go_first(tmp_path):
+    """By the time of their last execution; new ones before them, the longer texts first."""
+    pages = [tmp_path / name for name in ("short", "long", "new", "newer")]
+    for length, page in enumerate(pages):
+        page.write_text("x" * length)
+    seconds = {str(pages[0]): 2.0, str(pages[1]): 30.0}
+    order = [pages[3], pages[2], pages[1], pages[0]]
+    assert _build.longest_first(pages, seconds) == order
+    assert _build.longest_first(pages[::-1], seconds) == order
+
+
+def test_pages_that_take_too_long_are_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr(_build, "ROOT", tmp_path)
+    pages = [tmp_path / name for name in ("quick.md", "slow.md", "new.md")]
+    _build.refuse_long(pages, {str(pages[0]): 15.0, str(pages[1]): 60.0})
+    with pytest.raises(SystemExit, match=r"^slow.md takes 61 s of processor time; allowed: 60 s\n"):
+        _build.refuse_long(pages, {str(pages[0]): 15.0, str(pages[1]): 60.6})
+
+
+def test_long_pages_are_pointed_out(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(_build, "ROOT", tmp_path)
+    monkeypatch.setattr(_build, "SECONDS", tmp_path / "seconds.json")
+    pages = [tmp_path / name for name in ("quick.md", "slow.md", "new.md")]
+    (tmp_path / "seconds.json").write_text(json.dumps({str(pages[0]): 15.0, str(pages[1]): 15.1}))
+    _build.report(pages)
+    lines = capsys.readouterr().out.splitlines()
+    assert "    15.0  quick.md" in lines
+    assert "    15.1  slow.md  LONG: above 15 s" in lines
+    assert "     nan  new.md" in lines
+    assert "    30.1  together" in lines
+
+
+def test_the_processor_time_of_a_page_is_that_of_its_kernel(monkeypatch):
+    """A child process, which has ended by then."""
+
+    def executed(page):
+        subprocess.run([sys.executable, "-c", "sum(range(10**7))"], check=True)
+        return 0, "page"
+
+    monkeypatch.setattr(_build, "ExecutionWorkerLocalMProc", lambda: executed)
+    code, page, seconds = _build.run(None)
+    assert (code, page) == (0, "page")
+    assert seconds > 0.01
