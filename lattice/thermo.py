@@ -1,10 +1,18 @@
-r"""Equilibrium of the harmonic chain: canonical sampling, partition function, heat capacity.
+r"""Equilibrium of a chain: canonical sampling, partition function, energy, heat capacity.
+
+Harmonic chains are solved by their normal modes.  Anharmonic chains without pins have independent stretches,
+each a quadrature; a ring or two walls fix their sum.  With pins, a transfer operator takes the displacements
+one after the other.  All routes are exact to round-off; what has no equilibrium is refused.
 
 Modes that cost no energy (the translation of a chain without pins and walls)
 have no canonical distribution of their displacement.  The choice made here: the
 displacement along such a mode is fixed at 0, the momenta are left as the
 canonical ensemble has them, independent on all sites.  The stretches r and the
-momenta p are then canonical on every chain.
+momenta p are then canonical on every chain.  An anharmonic chain without pins and walls
+has its centre of mass at 0 likewise; a chain that falls into parts is refused if it is anharmonic.
+
+Where all forces are cosines of one wave number m, as for rotors, displacements and
+stretches are angles: integrals are over one turn :math:`2\pi/m` of each.
 """
 
 from __future__ import annotations
@@ -15,6 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._check import finite, generator, instance, integer, number, work
+from ._quadrature import laws
+from ._stretches import Stretches
+from ._transfer import Transfer
 from .chain import Chain, State
 from .crystal import Crystal
 from .waves import dispersion, normal_modes, wave_numbers
@@ -25,17 +36,15 @@ __all__ = ["heat_capacity", "log_partition", "mean_energy", "thermal"]
 MOST_NUMBERS = 1e10  # of a sample: 80 GB
 
 
-def _harmonic(chain: Chain) -> None:
-    """Refuse anharmonic chains."""
-    instance("chain", chain, Chain, "a Chain")
-    anharmonic = [
-        f"{name}.{coefficient}"
-        for name, law in (("bond", chain.bond), ("pin", chain.pin))
-        for coefficient in ("alpha", "beta", "J")
-        if np.any(getattr(law, coefficient))
-    ]
-    if anharmonic:
-        raise ValueError(f"chain has {', '.join(anharmonic)} other than 0; allowed: a harmonic chain")
+def _anharmonic(chain: Chain, temperature: float, quantum: bool = False) -> Stretches | Transfer | None:
+    """The displacements of an anharmonic chain in equilibrium; None of a harmonic one."""
+    if instance("chain", chain, Chain, "a Chain").is_harmonic:
+        return None
+    if instance("quantum", quantum, bool, "True or False"):
+        raise ValueError("quantum = True; allowed: False for an anharmonic chain")
+    T = number("temperature", temperature, above=0)
+    unpinned = all(law.zero for law in laws(chain.pin, chain.n)[0])
+    return Stretches(chain, T) if unpinned else Transfer(chain, T)
 
 
 def _is_wave(chain: Chain) -> bool:
@@ -80,15 +89,16 @@ def _of_crystal(crystal: Crystal, z: NDArray[np.float64]) -> NDArray[np.float64]
 def thermal(
     medium: Chain | Crystal, temperature: float, replicas: int, *, rng: np.random.Generator | int
 ) -> State:
-    r"""Independent exact samples of the canonical ensemble :math:`e^{-H/T}` of a harmonic chain or a crystal.
+    r"""Independent exact samples of the canonical ensemble :math:`e^{-H/T}` of a chain or a crystal.
 
     Parameters
     ----------
     medium : Chain or Crystal
-        A harmonic chain, any boundary, any coefficients.  A uniform ring or a crystal of n sites takes
-        :math:`O(n \log n)` work, any other chain its eigenvectors.
+        A chain of any boundary and any coefficients with which there is an equilibrium.  A uniform harmonic
+        ring or a crystal of n sites takes :math:`O(n \log n)` work, other harmonic chains their eigenvectors.
+        An anharmonic chain takes O(n); without pins, as a ring or between walls, :math:`O(n^{3/2})`.
     temperature : float
-        Temperature, not negative.
+        Temperature, not negative; positive if the chain is anharmonic.
     replicas : int
         Number of samples.
     rng : Generator or seed
@@ -98,7 +108,7 @@ def thermal(
     -------
     State
         q and p, shape (replicas, n), of a crystal ``(replicas, d, *shape)``:
-        :math:`\langle p_i p_j\rangle = T\delta_{ij}` and
+        :math:`\langle p_i p_j\rangle = T\delta_{ij}` and, if all forces are linear,
         :math:`\langle q_i q_j\rangle = T\,(\Phi^{-1})_{ij}`, the
         pseudo-inverse if some mode costs no energy: without pins and walls
         :math:`\sum_j q_j = 0`, while the total momentum has variance nT.
@@ -107,14 +117,21 @@ def thermal(
     Raises
     ------
     ValueError
-        If the chain is anharmonic or not stable, the temperature is negative, `replicas` is
-        not a positive integer, `rng` is neither a Generator nor a seed, or a
+        If the chain has no equilibrium or needs too fine a grid, the temperature is not allowed, `replicas`
+        is not a positive integer, `rng` is neither a Generator nor a seed, or a
         displacement is beyond the floats.
+
+    Notes
+    -----
+    Anharmonic chains without pins: stretches are drawn by rejection, without error.  Where they have to add
+    up to 0, all but one are drawn under the tension that makes their mean sum vanish; the last is what
+    remains, accepted as likely as it is.  With pins: displacements are drawn from right to left, given their
+    neighbour and what the transfer operator says of all to the left, interpolated in its logarithm; this
+    changes no probability by more than 1e-6 of itself.
     """
     instance("medium", medium, (Chain, Crystal), "a Chain or a Crystal")
     crystal = isinstance(medium, Crystal)
-    if not crystal:
-        _harmonic(medium)
+    displacements = None if crystal else _anharmonic(medium, temperature)
     T, replicas, rng = (
         number("temperature", temperature, least=0),
         integer("replicas", replicas, least=1),
@@ -122,6 +139,10 @@ def thermal(
     )
     shape = (medium.d, *medium.shape) if crystal else (medium.n,)
     work("replicas", replicas, 2.0 * replicas * math.prod(shape), MOST_NUMBERS)
+    if displacements is not None:
+        return State(
+            displacements.draw(replicas, rng), math.sqrt(T) * rng.standard_normal((replicas, medium.n))
+        )
     z, p = math.sqrt(T) * rng.standard_normal((2, replicas, *shape))
     return State(_of_crystal(medium, z) if crystal else _inverse_root(medium, z), p)
 
@@ -132,16 +153,18 @@ def log_partition(chain: Chain, temperature: float) -> float:
 
     .. math:: \log Z = \tfrac{2n - z}{2}\log(2\pi T) - \sum_{\omega_a > 0} \log\omega_a
 
-    with z the number of modes that cost no energy, whose (orthonormal)
+    for a harmonic chain, with z the number of modes that cost no energy, whose (orthonormal)
     displacements are not integrated over.  The free energy is :math:`-T\log Z`.
 
     Raises
     ------
     ValueError
-        If the chain is anharmonic or not stable, or the temperature is not positive.
+        If the chain has no equilibrium or needs too fine a grid, or the temperature is not positive.
     """
-    _harmonic(chain)
+    displacements = _anharmonic(chain, temperature)
     T = number("temperature", temperature, above=0)
+    if displacements is not None:
+        return chain.n / 2 * math.log(2 * math.pi * T) + displacements.log_z
     omega = _frequencies(chain)
     omega = omega[omega > 0]
     return (chain.n + len(omega)) / 2 * math.log(2 * math.pi * T) - float(np.log(omega).sum())
@@ -154,20 +177,23 @@ def mean_energy(chain: Chain, temperature: float, *, quantum: bool = False) -> f
     Parameters
     ----------
     chain : Chain
-        Harmonic, any boundary, any coefficients.
+        Any boundary, any coefficients with which there is an equilibrium.
     temperature : float
-        Temperature, not negative.
+        Temperature, not negative; positive if the chain is anharmonic.
     quantum : bool
-        Classically each mode has T; with :math:`\hbar = 1` it has
+        Of harmonic chains only.  Classically each of their modes has T; with :math:`\hbar = 1` it has
         :math:`\frac\omega2 \coth\frac\omega{2T}`, zero-point energy included.
         A mode that costs no energy has its T/2 of kinetic energy in both.
 
     Raises
     ------
     ValueError
-        If the chain is anharmonic or not stable, or the temperature is negative.
+        If the chain has no equilibrium or needs too fine a grid, the temperature is not allowed, or an
+        anharmonic chain is to be quantum.
     """
-    _harmonic(chain)
+    displacements = _anharmonic(chain, temperature, quantum)
+    if displacements is not None:
+        return number("temperature", temperature) * (chain.n / 2 + displacements.energy)
     T, _ = number("temperature", temperature, least=0), instance("quantum", quantum, bool, "True or False")
     omega = _frequencies(chain)
     free = chain.n - np.count_nonzero(omega)
@@ -184,20 +210,23 @@ def heat_capacity(chain: Chain, temperature: float, *, quantum: bool = False) ->
     Parameters
     ----------
     chain : Chain
-        Harmonic, any boundary, any coefficients.
+        Any boundary, any coefficients with which there is an equilibrium.
     temperature : float
-        Temperature, not negative.
+        Temperature, not negative; positive if the chain is anharmonic.
     quantum : bool
-        Classically each mode contributes 1; with :math:`\hbar = 1` it
+        Of harmonic chains only.  Classically each of their modes contributes 1; with :math:`\hbar = 1` it
         contributes :math:`(x/\sinh x)^2`, :math:`x = \omega/2T`.  A mode that
         costs no energy contributes 1/2 in both.
 
     Raises
     ------
     ValueError
-        If the chain is anharmonic or not stable, or the temperature is negative.
+        If the chain has no equilibrium or needs too fine a grid, the temperature is not allowed, or an
+        anharmonic chain is to be quantum.
     """
-    _harmonic(chain)
+    displacements = _anharmonic(chain, temperature, quantum)
+    if displacements is not None:
+        return chain.n / 2 + displacements.capacity
     T, _ = number("temperature", temperature, least=0), instance("quantum", quantum, bool, "True or False")
     omega = _frequencies(chain)
     free = chain.n - np.count_nonzero(omega)

@@ -1,0 +1,275 @@
+r"""Pinned chains in equilibrium by the transfer operator.
+
+With the kernel :math:`e^{-[V(q'-q) + U(q)]/T}` the partition function is an integral over one displacement
+after the other.  On a uniform grid each converges faster than any power: with a hundred nodes, about, to
+round-off.  The grid is made finer and wider until nothing changes.  Derivatives are carried along.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._check import work
+from ._quadrature import WELLS, Gibbs, Scaled, laws
+from ._stretches import power, product
+from .chain import Chain
+
+MOST_NODES = 1024
+MOST_WORK = 1e13
+FINE = 2  # nodes at which the logarithm of a message is kept, for each of the grid
+MOST_AT_ONCE, FEW_AT_ONCE = 10**7, 50_000  # numbers of the messages of some replicas, and of one site's
+FAR = 1e4  # an energy over T at which a weight is 0
+LEAST = 1e-300  # of a message
+
+
+class Jet:
+    """Weights e^{-φ} with their first two derivatives by the strength of φ - `energy`, times e^{log}."""
+
+    def __init__(self, parts: NDArray, log: float, energy: float) -> None:
+        scale = parts[0].max()
+        if not 0 < scale < math.inf:
+            raise ValueError(f"chain has weights beyond the floats; {WELLS}")
+        self.parts, self.log, self.energy = parts / scale, log + math.log(scale), energy
+
+    @classmethod
+    def of(cls, phi: NDArray, shift: float = 0.0, log: float = 0.0) -> Jet:
+        """Of energies over T."""
+        low = phi.min()
+        above = np.minimum(phi - low, FAR)
+        weights, centred = np.exp(-above), above - shift
+        return cls(np.stack([weights, centred * weights, centred**2 * weights]), log - low, low + shift)
+
+    def __mul__(self, other: Jet) -> Jet:
+        return self._times(other, np.multiply)
+
+    def __matmul__(self, other: Jet) -> Jet:
+        return self._times(other, np.matmul)
+
+    def _times(self, other: Jet, times: Callable) -> Jet:
+        parts = product(self.parts, other.parts, times)
+        return Jet(parts, self.log + other.log, self.energy + other.energy)
+
+
+class Transfer:
+    """The transfer operator of a pinned chain at one temperature, on a grid on which it has converged."""
+
+    def __init__(self, chain: Chain, T: float) -> None:
+        self.chain, self.T = chain, T
+        self.bonds, bond = laws(chain.bond, chain.n_bonds)
+        self.pins, self.pin = laws(chain.pin, chain.n)
+        self.slot = chain._slots(bond + 1.0).astype(int) - 1  # -1 beyond a free end
+        both = [law for law in self.bonds + self.pins if not law.zero]
+        turning = {abs(law.m) for law in both} if all(law.periodic for law in both) else set()
+        self.period = 2 * math.pi / turning.pop() if len(turning) == 1 else math.inf
+        if self.period == math.inf:
+            self._refuse()
+        self.s = min(law.scale(T) for law in both)
+        self.V, self.U = ([Scaled(law, T, self.s) for law in some] for some in (self.bonds, self.pins))
+        self._converge()
+
+    def _refuse(self) -> None:
+        """Refuse what has no equilibrium."""
+        for name, some in (("bond", self.bonds), ("pin", self.pins)):
+            for law in some:
+                if not (law.confining or law.periodic):
+                    raise ValueError(
+                        f"chain has a {name} with {law}, not bounded below: there is no equilibrium; "
+                        "allowed: beta > 0, or chi > 0 without alpha and beta, or J alone"
+                    )
+        strong = np.array([*(law.confining for law in self.bonds), False])[self.slot]
+        part = np.cumsum(~strong[:-1])
+        if self.chain.periodic and strong[-1]:
+            part[part == part[-1]] = part[0]
+        held = set(part[np.array([law.confining for law in self.pins])[self.pin]].tolist())
+        for end, site, slot in zip(self.chain.ends, (0, -1), (0, -1), strict=True):
+            if end == "fixed" and strong[slot]:
+                held.add(int(part[site]))
+        loose = [site for site in range(self.chain.n) if part[site] not in held]
+        if loose:
+            raise ValueError(
+                f"chain has site {loose[0]}, which neither a pin nor a wall holds; "
+                "allowed: a pin that grows on both sides, or none and no anharmonic pin"
+            )
+
+    def _guess(self) -> tuple[float, float, float]:
+        """Middle, half width and step of the first grid in units of s, as of a harmonic chain."""
+        widths = [
+            [Gibbs(law, self.T) if law.confining else None for law in some]
+            for some in (self.bonds, self.pins)
+        ]
+        V, U = ([g.deviation / self.s if g else math.inf for g in some] for some in widths)
+        turns = [law.scale(self.T) / self.s for law in self.bonds + self.pins if law.J]
+        step = 1 / math.sqrt(2 / min([*V, *turns]) ** 2 + 1 / min([*U, *turns]) ** 2)
+        if self.period < math.inf:
+            return 0.0, self.period / 2 / self.s, step
+        chi = 1 / max(V) ** 2 if max(V) < math.inf else 0.0
+        pin = float(np.mean([1 / u**2 for u in U]))
+        means = [g.mean / self.s for g in widths[1] if g] or [0.0]
+        square = 1 / math.sqrt(pin * (pin + 4 * chi)) if pin else self.chain.n / 4 / chi
+        return (max(means) + min(means)) / 2, 9 * math.sqrt(square) + max(means) - min(means), step
+
+    def _converge(self) -> None:
+        middle, half, step = self._guess()
+        count = max(24, 2 * math.ceil(half / step))
+        before, shift = np.inf, 0.0
+        while count <= MOST_NODES:
+            self.h = 2 * half / count
+            self.x = middle - half + self.h * np.arange(count)
+            total = self._total(shift)
+            excess = float(total.parts[1] / total.parts[0])
+            variance = float(total.parts[2] / total.parts[0]) - excess**2
+            found = np.array([total.log, total.energy + excess, variance])
+            if np.abs(found - before).max() < 1e-9 * self.chain.n:
+                self.log_z, self.energy, self.capacity = found.tolist()
+                return
+            before, shift = found, shift + excess / self.chain.n
+            count *= 2
+            if self.period == math.inf:
+                half *= 1.25
+        raise ValueError(f"chain needs a grid of more than {MOST_NODES} displacements; {WELLS}")
+
+    def _total(self, shift: float) -> Jet:
+        """The partition function; `shift` is what a site's energy over T is about."""
+        n, x = self.chain.n, self.x
+
+        @functools.lru_cache(maxsize=64)
+        def step(bond: int, pin: int) -> Jet:
+            kernel, weight = Jet.of(self.V[bond](x[:, None] - x)), site(pin)
+            return kernel * Jet(weight.parts[:, None, :], weight.log, weight.energy)
+
+        @functools.lru_cache(maxsize=64)
+        def site(pin: int) -> Jet:
+            return Jet.of(self.U[pin](x), shift, math.log(self.h) + math.log(self.s))
+
+        def end(slot: int, way: int) -> Jet:
+            law = self.slot[slot]
+            return Jet.of(self.V[law](way * x) if law >= 0 else 0 * x)
+
+        last = n if self.chain.periodic else n - 1
+        slots = self.slot[1:].tolist()
+        steps = (step(slots[j], int(self.pin[j])) for j in range(last))
+        ring = self.chain.periodic
+        work(
+            "chain",
+            self.chain,
+            12.0 * last * len(x) ** (3 if ring and not self.chain.is_uniform else 2),
+            MOST_WORK,
+        )
+        if self.chain.is_uniform:
+            whole = power(step(slots[0], 0), last, Jet.__matmul__)
+        elif ring:
+            whole = functools.reduce(lambda before, one: one @ before, steps)
+        if ring:
+            return Jet(np.trace(whole.parts, axis1=1, axis2=2), whole.log, whole.energy)
+        column = end(0, 1)
+        column = Jet(column.parts[:, :, None], column.log, column.energy)
+        if self.chain.is_uniform:
+            column = whole @ column
+        else:
+            for one in steps:
+                column = one @ column
+        row = end(-1, -1) * site(int(self.pin[-1]))
+        parts = Jet(row.parts[:, None, :], row.log, row.energy) @ column
+        return Jet(parts.parts[:, 0, 0], parts.log, parts.energy)
+
+    # sampling: messages forwards, displacements backwards
+
+    def draw(self, replicas: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Independent samples of all displacements, shape (replicas, n)."""
+        most = min(MOST_AT_ONCE // self.chain.n, FEW_AT_ONCE) if self.chain.periodic else FEW_AT_ONCE
+        size = max(1, most // len(self.x))
+        parts = [Sample(self, rng, min(size, replicas - done)).q for done in range(0, replicas, size)]
+        return np.concatenate(parts) * self.s
+
+
+class Sample:
+    """Some replicas: messages from left to right, then displacements from right to left.
+
+    The message to a site is the weight of all to its left as a function of where it is itself.
+    """
+
+    def __init__(self, on: Transfer, rng: np.random.Generator, size: int) -> None:
+        self.on, self.rng, self.size = on, rng, size
+        self.slot, self.pin, n = on.slot.tolist(), on.pin.tolist(), on.chain.n
+        # FINE nodes in a step of the grid, and a few beyond, at which logarithms of messages are interpolated
+        self.fine = on.x[0] + on.h / FINE * (np.arange(FINE * len(on.x) + 5) - 2)
+        self.kernel = functools.lru_cache(maxsize=64)(lambda bond: self._kernel(bond, self.fine, on.x))
+        self.held = [np.exp(phi.min() - phi)[:, None] for phi in (U(on.x) for U in on.U)]
+        q, first, left = np.empty((n, size)), 0, np.zeros(1)  # a wall, if there is one
+        if on.chain.periodic:
+            first, left = 1, self._pick(self._around()[:, None], 0, -1, left)
+            q[0] = left
+        bond = self.slot[first]
+        start = -on.V[bond](self.fine[:, None] - left) if bond >= 0 else 0 * self.fine[:, None]
+        messages = [self._on_grid(np.exp(start - start.max(axis=0)))]
+        for site in range(first, n - 1):
+            message = self._on_grid(self.kernel(self.slot[site + 1])) @ (
+                self.held[self.pin[site]] * messages[-1]
+            )
+            messages.append(message / message.max(axis=0))
+        right = left
+        for site in range(n - 1, first, -1):
+            message = self.kernel(self.slot[site]) @ (
+                self.held[self.pin[site - 1]] * messages[site - 1 - first]
+            )
+            right = q[site] = self._pick(self._log(message), site, self.slot[site + 1], right)
+        q[first] = self._pick(start, first, self.slot[first + 1], right)
+        self.q = q.T
+
+    @staticmethod
+    def _on_grid(fine: NDArray) -> NDArray:
+        return fine[2:-3:FINE]
+
+    @staticmethod
+    def _log(message: NDArray) -> NDArray:
+        return np.log(np.maximum(message / message.max(axis=0), LEAST))
+
+    def _kernel(self, bond: int, to: NDArray, start: NDArray) -> NDArray[np.float64]:
+        """The kernel of a bond from places to places, its largest entry 1."""
+        phi = self.on.V[bond](to[:, None] - start)
+        return np.exp(phi.min() - phi)
+
+    def _around(self) -> NDArray[np.float64]:
+        """The logarithm of the weight of going round the ring from a place back to it."""
+
+        def times(a: NDArray, b: NDArray) -> NDArray:
+            found = a @ b
+            return found / found.max()
+
+        n, held = self.on.chain.n, [self.held[pin].T for pin in self.pin]
+        steps = (self._on_grid(self.kernel(self.slot[site + 1])) * held[site] for site in range(1, n - 1))
+        if self.on.chain.is_uniform:
+            way = power(next(steps), n - 2, times)
+        else:
+            way = functools.reduce(lambda before, step: times(step, before), steps)
+        back = self.kernel(self.slot[-1]) * held[-1] @ way
+        return self._log((back * self._kernel(self.slot[1], self.on.x, self.fine).T).sum(axis=1))
+
+    def _pick(self, message: NDArray, site: int, bond: int, right: NDArray) -> NDArray[np.float64]:
+        """Draw a displacement, given the logarithm of the message, and what a bond ties it to, if any does.
+
+        From a comb of places with a random offset a tooth is drawn.  The sum over a comb does not depend on
+        its offset, as sums over this grid are integrals.
+        """
+        offset = self.rng.random(self.size)
+        places = self.on.x[:, None] + self.on.h * offset
+        logs = self._between(message, offset) - self.on.U[self.pin[site]](places)
+        if bond >= 0:
+            logs -= self.on.V[bond](right - places)
+        weights = np.cumsum(np.exp(logs - logs.max(axis=0)), axis=0)
+        tooth = (weights < self.rng.random(self.size) * weights[-1]).sum(axis=0)
+        return places[tooth, np.arange(self.size)]
+
+    def _between(self, message: NDArray, offset: NDArray) -> NDArray[np.float64]:
+        """The message, so much of a step beyond each point of the grid: a polynomial through six nodes."""
+        cell = (FINE * offset).astype(int)
+        near = FINE * np.arange(len(self.on.x))[:, None] + cell
+        columns = np.arange(len(offset)) if message.shape[1] > 1 else 0
+        t = FINE * offset - cell + 2
+        share = [math.prod((t - k) / (node - k) for k in range(6) if k != node) for node in range(6)]
+        return sum(share[node] * message[near + node, columns] for node in range(6))
