@@ -38,7 +38,7 @@ format: $(VENV)/.dev  ## bring modules and cells into the style that `make test`
 site-test: $(VENV)/.dev  ## the built site in headless Chromium, network cut off
 	@test -f _build/html/index.html || { echo "There is no site yet: run \`make book\` first."; exit 1; }
 	@test -x "$(CHROMIUM)" || { echo "No $(CHROMIUM): install Chromium (Debian: apt install chromium libatomic1) or set CHROMIUM=/path/to/it."; exit 1; }
-	$(BIN)/python -m pytest tests/book -m site --numprocesses auto --maxprocesses 4
+	$(BIN)/python -m pytest tests/book -m site --numprocesses auto --maxprocesses 4 --maxschedchunk 1
 
 claims: $(VENV)/.dev  ## every claim, slow ones too; writes book/data/measured.json
 	$(BIN)/python -m pytest -m claims --record
