@@ -1,0 +1,113 @@
+"""The shape of the package: how much code there is, and how it is cut.
+
+What does not keep a rule is named here.  A name that is no longer needed fails the test, so the lists
+can only shrink.
+"""
+
+import ast
+import functools
+import importlib
+import io
+import pkgutil
+import tokenize
+from pathlib import Path
+from types import ModuleType
+
+import lattice
+
+PACKAGE = Path(lattice.__file__).parent
+MOST_CODE = 7_000  # lines of all six parts
+LONGEST_FILE = 500  # lines of all kinds
+LONGEST_FUNCTION = 60  # lines of code
+
+LONG_FILES = {"kinetic/noisy.py"}
+LONG_FUNCTIONS: set[str] = set()
+
+SILENT = (
+    tokenize.COMMENT,
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.ENDMARKER,
+)
+OWNERS = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def code_lines(source):
+    """Numbers of the lines of a source that hold code: no docstrings, comments or blanks."""
+    lines = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in SILENT:
+            lines |= set(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, OWNERS) and ast.get_docstring(node, clean=False) is not None:
+            lines -= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
+    return lines
+
+
+def long_functions(source, limit):
+    """Names of the functions with more lines of code than that, inner functions counted in."""
+    lines = code_lines(source)
+    return {
+        node.name
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and len(lines & set(range(node.lineno, node.end_lineno + 1))) > limit
+    }
+
+
+SOURCES = {path.relative_to(PACKAGE).as_posix(): path.read_text("utf-8") for path in PACKAGE.rglob("*.py")}
+
+
+def test_the_package_is_small():
+    assert 3_000 < sum(len(code_lines(source)) for source in SOURCES.values()) <= MOST_CODE
+
+
+def test_files_and_functions_are_short():
+    assert {file for file, source in SOURCES.items() if len(source.splitlines()) > LONGEST_FILE} == LONG_FILES
+    long = {
+        f"{file}: {name}"
+        for file, source in SOURCES.items()
+        for name in long_functions(source, LONGEST_FUNCTION)
+    }
+    assert long == LONG_FUNCTIONS
+
+
+def test_what_counts_as_code():
+    head = '"""Says.\n\nMore."""\n\n# why\n\n\n'
+    source = head + 'def f(x):  # so\n    """Says."""\n    y = """a\n\n    b"""\n    return x\n'
+    assert sorted(code_lines(source)) == [8, 10, 11, 12, 13]
+    assert long_functions(source, 4) == {"f"}
+    assert long_functions(source, 5) == set()
+
+
+# Names
+
+
+@functools.cache
+def modules():
+    """All public modules by name."""
+    names = [info.name for info in pkgutil.walk_packages(lattice.__path__, "lattice.")]
+    public = ["lattice", *(name for name in names if "._" not in name)]
+    return {name: importlib.import_module(name) for name in public}
+
+
+def namesakes(found):
+    """Modules with the name of something that they, or the package they are in, publish."""
+    for name, module in found.items():
+        parent, _, own = name.rpartition(".")
+        for owner in (module, found.get(parent)):
+            thing = owner and vars(owner).get(own) if own in getattr(owner, "__all__", ()) else None
+            if thing is not None and not isinstance(thing, ModuleType):
+                yield name
+
+
+def test_no_module_bears_the_name_of_its_function():
+    assert list(namesakes(modules())) == []
+    module = ModuleType("lattice.walk")
+    module.walk, module.__all__ = len, ["walk"]
+    assert list(namesakes({"lattice.walk": module})) == ["lattice.walk"]
+    package, inner = ModuleType("lattice"), ModuleType("lattice.walk")
+    package.walk, package.__all__ = len, ["walk"]
+    assert list(namesakes({"lattice": package, "lattice.walk": inner})) == ["lattice.walk"]
