@@ -36,7 +36,13 @@ display=False)`` of ``myst_nb`` and ``{glue:text}`kappa:.3f```; for an estimate,
 ``str(estimate)`` and write ``{glue:text}`kappa```.
 """
 
-from .sliders import Slider, slider
-from .style import COLOURS, MARKERS, STYLE, errorbar, use_style
+try:
+    from .sliders import Slider, slider
+    from .style import COLOURS, MARKERS, STYLE, errorbar, use_style
+except ModuleNotFoundError as error:
+    if error.name.partition(".")[0] != "matplotlib":
+        raise
+    remedy = "lattice.figures needs matplotlib and ipywidgets: pip install 'lattice-kinetics[figures]'"
+    raise ModuleNotFoundError(remedy, name=error.name) from error
 
 __all__ = ["COLOURS", "MARKERS", "STYLE", "Slider", "errorbar", "slider", "use_style"]
