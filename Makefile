@@ -6,9 +6,10 @@ BIN := $(VENV)/bin
 CHROMIUM ?= /usr/bin/chromium
 export CHROMIUM
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# Compiled kernels are kept per version of all kernel sources: numba itself would
-# not notice a change in a function that another file inlines.
-export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba/$(shell cat lattice/_kernels/*.py 2>/dev/null | cksum | cut -d' ' -f1)
+export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
+# Tests share the cores among them: threads of linear algebra in each would only wait for each other.
+WORKERS := --numprocesses auto --maxprocesses 4 --dist worksteal
+test reseed site-test: export OPENBLAS_NUM_THREADS = 1
 
 .PHONY: help book test reseed format site-test claims lab serve bench pdf pins clean
 
@@ -24,11 +25,11 @@ test: $(VENV)/.dev  ## style, spelling, architecture and the tests that take sec
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest $(if $(SHIFT),--shift $(SHIFT))
+	$(BIN)/python -m pytest $(WORKERS) $(if $(SHIFT),--shift $(SHIFT))
 
 reseed: $(VENV)/.dev  ## tests, claims under a minute and pages with SHIFT=n added to every seed
 	@test -n "$(SHIFT)" || { echo "Say by how much: make reseed SHIFT=1000"; exit 1; }
-	$(BIN)/python -m pytest -m "not minutes and not site" --shift $(SHIFT)
+	$(BIN)/python -m pytest $(WORKERS) -m "not minutes and not site" --shift $(SHIFT)
 
 format: $(VENV)/.dev  ## bring modules and cells into the style that `make test` asks for
 	$(BIN)/ruff check --fix --quiet . || true
@@ -38,7 +39,7 @@ format: $(VENV)/.dev  ## bring modules and cells into the style that `make test`
 site-test: $(VENV)/.dev  ## the built site in headless Chromium, network cut off
 	@test -f _build/html/index.html || { echo "There is no site yet: run \`make book\` first."; exit 1; }
 	@test -x "$(CHROMIUM)" || { echo "No $(CHROMIUM): install Chromium (Debian: apt install chromium libatomic1) or set CHROMIUM=/path/to/it."; exit 1; }
-	$(BIN)/python -m pytest tests/book -m site --numprocesses auto --maxprocesses 4 --maxschedchunk 1
+	$(BIN)/python -m pytest tests/book -m site --numprocesses auto --maxprocesses 4 --maxschedchunk 1  # longest first
 
 claims: $(VENV)/.dev  ## every claim, slow ones too; writes book/data/measured.json
 	$(BIN)/python -m pytest -m claims --record
