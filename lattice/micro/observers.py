@@ -167,8 +167,8 @@ class States:
 class Totals:
     """Keep the total currents of energy and momentum, and what Green-Kubo needs besides: a :class:`Series`.
 
-    Four numbers for each time and replica, whatever the length of the chain.  Where even these are too many, a
-    run goes on from the `final` state of the last, and `green_kubo` takes one after the other.
+    Four numbers for each time and replica, whatever the length of the chain.  Where even these are too
+    many, a run goes on from the `final` state of the last, and `green_kubo` takes one after the other.
     """
 
     def _numbers(self, times: int, replicas: int, n: int) -> float:

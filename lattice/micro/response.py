@@ -163,10 +163,10 @@ def _samples(
     currents: tuple[str, ...],
     temperature: float | None,
     window: tuple[float, float],
-) -> tuple[NDArray[np.float64], float, float, int]:
-    """The correlations of each replica, sample first; temperature, spacing of lags, start of the window."""
+) -> tuple[NDArray[np.float64], float, float, int, int]:
+    """The correlations of each replica, sample first; T, spacing, start of the window, how many lost."""
     low, high = window
-    first, parts, heats, squares = None, [], [], 0
+    first, parts, heats, squares, lost = None, [], [], 0, 0
     try:
         each = iter([runs] if isinstance(runs, (Trajectory, Series)) else runs)
     except TypeError:
@@ -188,6 +188,7 @@ def _samples(
             parts.append(_correlation(totals, end + 1) / run.chain.n)
         heats.append(heat)
         squares += free * len(heat)
+        lost += len(run.lost)
     replicas = sum(map(len, heats))
     if replicas < 2:
         raise ValueError(f"runs holds {replicas} replicas; allowed: at least 2")
@@ -204,7 +205,7 @@ def _samples(
             samples = samples - powers * apart * samples.mean(axis=0)
     if not np.isfinite(samples).all():
         raise ValueError("runs holds currents whose squares are beyond the floats; allowed: smaller ones")
-    return samples, float(scale), spacing, begin
+    return samples, float(scale), spacing, begin, lost
 
 
 def _slack(first: Trajectory | Series, temperature: float) -> float:
@@ -298,7 +299,7 @@ def green_kubo(
         temperature = _check.number("temperature", temperature, above=0)
     names = _names(currents)
     low, high = window = _check.bounds("window", window, least=0)
-    correlation, temperature, spacing, begin = _samples(runs, names, temperature, window)
+    correlation, temperature, spacing, begin, lost = _samples(runs, names, temperature, window)
     if isinstance(currents, str):
         correlation = correlation[:, :, 0, 0]
     end = correlation.shape[1] - 1
@@ -314,7 +315,8 @@ def green_kubo(
     plateau = Estimate(
         level.value,
         level.stderr,
-        f"Green-Kubo integral of {len(running)} replicas, read at {low:g} ≤ t ≤ {high:g}",
+        f"Green-Kubo integral of {len(running)} replicas{f' ({lost} lost)' * (lost > 0)}, "
+        f"read at {low:g} ≤ t ≤ {high:g}",
         np.hypot(drift.value, sparser),
     )
     lags = spacing * np.arange(end + 1)

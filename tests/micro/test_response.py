@@ -381,6 +381,12 @@ def test_the_temperature_of_the_runs_is_taken_with_its_error():
     assert plain > 1.5 * expected.stderr  # of a wide spread of temperatures little is left
 
 
+def test_who_is_lost_is_counted():
+    result = result_of(dataclasses.replace(recorded(), lost={3: 1.0, 4: 2.5}), window=(4.0, 10.0))
+    assert result.plateau.how == "Green-Kubo integral of 3 replicas (2 lost), read at 4 ≤ t ≤ 10"
+    assert "lost" not in result_of(recorded(), window=(4.0, 10.0)).plateau.how
+
+
 def test_a_momentum_current_needs_its_conservation():
     for run in (
         recorded(Chain(6, Bond(chi=1.0), Pin(chi=0.1))),
