@@ -37,7 +37,9 @@ STOREYS = {"lattice": lattice, "micro": micro, "kinetic": kinetic, "macro": macr
 RECORDS = {
     "lattice.NormalModes",
     "lattice.PowerLaw",
+    "micro.Averages",
     "micro.GreenKubo",
+    "micro.Series",
     "micro.Trajectory",
     "micro.Conductivity",
     "micro.moments.StationaryMoments",
@@ -59,6 +61,7 @@ def made():
     noisy = {"noise": VelocityFlip(1.5), "rng": 1}
     run = micro.evolve(ring, lattice.thermal(ring, 1.0, 1000, rng=1), 0.25 * np.arange(41), dt=0.25, **noisy)
     short = micro.evolve(ring, start, [0.0, 0.5, 1.0])
+    averages = micro.evolve(ring, start, [0.0, 0.5, 1.0, 1.5], observe=micro.Profiles(2))
     line = Chain(4, Bond(chi=1.0), boundary="free")
     moments = micro.moments.Moments(line, np.zeros(4), np.zeros(4), np.eye(4), np.zeros((4, 4)), np.eye(4))
     figure, ax = plt.subplots(figsize=(1, 1))
@@ -165,11 +168,22 @@ def calls():
             "baths": (warm, cold),
             "noise": exchange,
             "rng": 1,
+            "observe": None,
             "map": map,
         },
         "micro.Trajectory.energy": {"self": m.short},
         "micro.Trajectory.state": {"self": m.short, "i": 1},
-        "micro.green_kubo": {"runs": m.run, "temperature": 1.0, "window": (1.0, 4.0)},
+        "micro.green_kubo": {
+            "runs": m.run,
+            "currents": "energy_current",
+            "window": (1.0, 4.0),
+            "temperature": 1.0,
+        },
+        "micro.momentum_current": {"chain": varied, "q": q},
+        "micro.Totals": {},
+        "micro.Profiles": {"blocks": 4},
+        "micro.Averages.mean": {"self": m.averages, "name": "p"},
+        "micro.Averages.temperature": {"self": m.averages},
         "micro.converged": {"measure": measured, "n": 4, "dt": 0.1},
         "lattice.Crystal": {"shape": (3, 4), "bond": Bond(chi=1.0), "pin": Pin(chi=0.5)},
         "lattice.Crystal.energy": {"self": sheet, "q": crystals, "p": crystals},

@@ -54,6 +54,7 @@ def jit(function: Callable, *, options: dict = FLAGS) -> Callable:
 fused_jit = functools.partial(jit, options=FUSED_FLAGS)
 fused_inner = functools.partial(jit, options={**FUSED_FLAGS, **_INNER})
 inlined = functools.partial(jit, options={**FLAGS, **_INNER, "forceinline": True})
+fused_inlined = functools.partial(jit, options={**FUSED_FLAGS, **_INNER, "forceinline": True})
 
 
 def _attribute(text: str) -> Callable:

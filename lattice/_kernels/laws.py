@@ -13,7 +13,7 @@ import numpy as np
 from numba import carray, types
 from numba.extending import overload
 
-from . import FUSED_FLAGS, as_bits, as_float, fused_jit
+from . import FUSED_FLAGS, as_bits, as_float, fused_jit, inlined
 from .operations import Kind, to_floats
 
 NAMES = ("chi", "alpha", "beta", "J", "m")
@@ -73,47 +73,76 @@ def _slope(law, j, x):
     }[kind]
 
 
+def potential(law, j, x):
+    """V(x) of a law at the place j of the strip; exists only compiled."""
+
+
+@overload(potential, jit_options=FUSED_FLAGS)
+def _potential(law, j, x):
+    kind = len(law)
+    if kind == 0:
+        return lambda law, j, x: 0.0
+    if isinstance(law[0], types.Array):
+        return {
+            1: lambda law, j, x: x * x * (law[0][j] / 2),
+            3: lambda law, j, x: x * x * (law[0][j] / 2 + x * (law[1][j] / 3 + x * (law[2][j] / 4))),
+            5: lambda law, j, x: (
+                x * x * (law[0][j] / 2 + x * (law[1][j] / 3 + x * (law[2][j] / 4)))
+                + 2.0 * law[3][j] * sine(law[4][j] * x / 2) ** 2
+            ),
+        }[kind]
+    return {
+        1: lambda law, j, x: x * x * (law[0] / 2),
+        3: lambda law, j, x: x * x * (law[0] / 2 + x * (law[1] / 3 + x * (law[2] / 4))),
+        5: lambda law, j, x: (
+            x * x * (law[0] / 2 + x * (law[1] / 3 + x * (law[2] / 4)))
+            + 2.0 * law[3] * sine(law[4] * x / 2) ** 2
+        ),
+    }[kind]
+
+
 @functools.cache
-def laws_kind(bond: int, pin: int, varied: bool) -> Kind:
-    """Records of two laws with so many coefficients."""
-    names = {"bond": NAMES[:bond], "pin": NAMES[:pin]}
-    return Kind(
-        dtype=np.dtype(
-            [
-                (law, [(name, "u8" if varied else "f8") for name in names[law]] or [("none", "i8")])
-                for law in names
-            ]
-        )
-    )
+def laws_kind(bond: int, pin: int, varied: bool, addresses: str = "", integers: str = "") -> Kind:
+    """Records of two laws with so many coefficients, and of what else is named."""
+    laws = [
+        (law, [(name, "u8" if varied else "f8") for name in NAMES[:size]] or [("none", "i8")])
+        for law, size in (("bond", bond), ("pin", pin))
+    ]
+    return Kind(addresses, integers, laws)
 
 
-def law(record, size):
-    """The law in a record, for a strip of this size; exists only compiled."""
+def law(record, start, size):
+    """The law in a record, for so many places of the strip from one on; exists only compiled."""
+
+
+@inlined
+def _row(start, size, coefficients):
+    return carray(to_floats(coefficients + np.uint64(8) * np.uint64(start)), size)
 
 
 @overload(law, inline="always")
-def _law(record, size):
+def _law(record, start, size):
     names = [name for name, _ in record.members]
     if names == ["none"]:
-        return lambda record, size: ()
+        return lambda record, start, size: ()
     if record.typeof("chi") == types.uint64:
         return {
-            1: lambda record, size: (carray(to_floats(record.chi), size),),
-            3: lambda record, size: (
-                carray(to_floats(record.chi), size),
-                carray(to_floats(record.alpha), size),
-                carray(to_floats(record.beta), size),
+            1: lambda record, start, size: (_row(start, size, record.chi),),
+            3: lambda record, start, size: (
+                _row(start, size, record.chi),
+                _row(start, size, record.alpha),
+                _row(start, size, record.beta),
             ),
-            5: lambda record, size: (
-                carray(to_floats(record.chi), size),
-                carray(to_floats(record.alpha), size),
-                carray(to_floats(record.beta), size),
-                carray(to_floats(record.J), size),
-                carray(to_floats(record.m), size),
+            5: lambda record, start, size: (
+                _row(start, size, record.chi),
+                _row(start, size, record.alpha),
+                _row(start, size, record.beta),
+                _row(start, size, record.J),
+                _row(start, size, record.m),
             ),
         }[len(names)]
     return {
-        1: lambda record, size: (record.chi,),
-        3: lambda record, size: (record.chi, record.alpha, record.beta),
-        5: lambda record, size: (record.chi, record.alpha, record.beta, record.J, record.m),
+        1: lambda record, start, size: (record.chi,),
+        3: lambda record, start, size: (record.chi, record.alpha, record.beta),
+        5: lambda record, start, size: (record.chi, record.alpha, record.beta, record.J, record.m),
     }[len(names)]

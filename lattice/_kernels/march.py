@@ -12,18 +12,15 @@ that leaves the finite numbers does not touch its neighbours.
 import numpy as np
 from numba import carray
 
-from . import as_bits, inlined, jit, wide
+from . import inlined, jit, wide
 from .laws import law, laws_kind, slope
-from .operations import STRIP, Kind, Own, call, to_floats, to_integers
+from .operations import STRIP, Own, call, to_floats
 
 FREE, FIXED, PERIODIC = 0, 1, 2
 # The loop over a strip is vectorised and unrolled over this many sites.
 UNROLL = 16
 # An instruction: the addresses of the operation and of what belongs to it, and two numbers.
 INSTRUCTION = np.dtype([("code", "u8"), ("own", "u8"), ("a", "f8"), ("b", "f8")])
-RECORD = Kind("q p lost", "done")
-_U = np.uint64
-_EXPONENT = _U(0x7FF0000000000000)  # all of its bits are set in what is not finite
 
 
 class Strip:
@@ -32,6 +29,12 @@ class Strip:
     It begins at a cache line; p lies a quarter of a page off q, else what is stored there seems to be what
     is loaded next here.  q has one more entry for the last bond, and p two more: rotations over the end of a
     ring need two cells behind the last site.
+
+    Attributes
+    ----------
+    q, p : (replicas, n) array
+        The sites, as they are now.
+    own : Own
     """
 
     def __init__(
@@ -43,8 +46,8 @@ class Strip:
         a = 7 - self.block.ctypes.data // 8 % 8
         b = a + size + 1 + (127 - size) % 512
         q, p = self.block[a : a + size + 1], self.block[b : b + size + 2]
-        for row, start in ((q, start_q), (p, start_p)):
-            row[: replicas * (n + 2)].reshape(replicas, n + 2)[:, 1:-1] = start
+        self.q, self.p = (x[: replicas * (n + 2)].reshape(replicas, n + 2)[:, 1:-1] for x in (q, p))
+        self.q[:], self.p[:] = start_q, start_p
         left, right = ends
         self.own = Own(
             STRIP, q=q, p=p, streams=streams, size=size, n=n, replicas=replicas, left=left, right=right
@@ -105,43 +108,10 @@ def sweep(strip, kick, drift, own):
     s, laws = carray(strip, 1)[0], carray(own, 1)[0]
     q, p = carray(to_floats(s.q), s.size + 1), carray(to_floats(s.p), s.size)
     place_ghosts(q, s.n, s.replicas, s.left, s.right)
-    _pass(q, p, kick, drift, law(laws.bond, s.size + 1), law(laws.pin, s.size + 1))
+    _pass(q, p, kick, drift, law(laws.bond, 0, s.size + 1), law(laws.pin, 0, s.size + 1))
 
 
 def laws(bond: tuple, pin: tuple) -> Own:
     """What belongs to `sweep`."""
     kind = laws_kind(len(bond), len(pin), isinstance(bond[0], np.ndarray))
     return Own(kind, bond=bond, pin=pin)
-
-
-@inlined
-def is_finite(x):
-    """Whether all entries are finite."""
-    wide()
-    found = False
-    for j in range(x.size):
-        found |= (as_bits(x[j]) & _EXPONENT) == _EXPONENT
-    return not found
-
-
-def record(strip, _, __, own):
-    """Copy the sites to the next row of q and p; note in `lost` when a replica was not finite first."""
-    s, o = carray(strip, 1)[0], carray(own, 1)[0]
-    n, lost = s.n, carray(to_integers(o.lost), s.replicas)
-    for i in range(s.replicas):
-        here = _U(8) * _U(i * (n + 2) + 1)
-        there = _U(8) * _U((o.done * s.replicas + i) * n)
-        q, p = carray(to_floats(s.q + here), n), carray(to_floats(s.p + here), n)
-        out_q, out_p = carray(to_floats(o.q + there), n), carray(to_floats(o.p + there), n)
-        for j in range(n):
-            out_q[j] = q[j]
-            out_p[j] = p[j]
-        if lost[i] < 0 and not (is_finite(q) and is_finite(p)):
-            lost[i] = o.done
-    o.done += 1
-
-
-def recording(times: int, replicas: int, n: int) -> Own:
-    """What belongs to `record`: arrays (times, replicas, n) and (replicas,), the latter -1."""
-    q, p = np.empty((2, times, replicas, n))
-    return Own(RECORD, q=q, p=p, lost=np.full(replicas, -1), done=0)

@@ -16,7 +16,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numba
 import numpy as np
@@ -32,11 +32,11 @@ PATIENCE = 3.0  # seconds of compiling without a word
 
 
 class Kind:
-    """A type of records: the names of addresses of arrays, and of integers; or the type itself."""
+    """A type of records: fields, the names of addresses of arrays, and the names of integers."""
 
-    def __init__(self, addresses: str = "", integers: str = "", dtype: np.dtype | None = None) -> None:
-        fields = [(name, "u8") for name in addresses.split()] + [(name, "i8") for name in integers.split()]
-        dtype = np.dtype(dtype or fields)
+    def __init__(self, addresses: str = "", integers: str = "", fields: Sequence[tuple] = ()) -> None:
+        more = [(name, "u8") for name in addresses.split()] + [(name, "i8") for name in integers.split()]
+        dtype = np.dtype([*fields, *more])
         self.names, self.pointer = dtype.names, types.CPointer(numba.from_dtype(dtype))
 
 

@@ -1,4 +1,4 @@
-"""Energy currents, and the power of heat baths."""
+"""Currents of energy and momentum, and the power of heat baths."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .._check import finite, instance, reals
 from ..chain import Chain, canonical
 from ..noise import Langevin, _bath_sites, listed
 
-__all__ = ["bath_power", "energy_current"]
+__all__ = ["bath_power", "energy_current", "momentum_current"]
 
 
 @finite
@@ -40,6 +40,27 @@ def energy_current(chain: Chain, q: ArrayLike, p: ArrayLike) -> NDArray[np.float
     pairs = p + np.roll(p, -1, axis=-1) if chain.periodic else p[..., :-1] + p[..., 1:]
     walls = [(0, 0)] * (p.ndim - 1) + [tuple(int(end == "fixed") for end in chain.ends)]
     return -0.5 * np.pad(pairs, walls) * tension
+
+
+@finite
+def momentum_current(chain: Chain, q: ArrayLike) -> NDArray[np.float64]:
+    r"""The momentum current :math:`-V'(r_j)` on each bond, positive to the right, shape (..., n_bonds).
+
+    Parameters
+    ----------
+    chain : Chain
+        What the state belongs to.
+    q : (..., n) array
+        Displacements.
+
+    Raises
+    ------
+    ValueError
+        If `q` does not have the chain's number of sites, an entry is not finite, or a current is beyond the
+        floats.
+    """
+    instance("chain", chain, Chain, "a Chain")
+    return -chain.bond._slope(chain._stretches(chain.on_sites("q", q)))
 
 
 @finite

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import builtins
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _check
-from .._check import finite, generator, instance, integer, number, one_of, shown, work
-from .._kernels.march import FIXED, FREE, PERIODIC, UNROLL, Strip, record, recording
+from .._check import finite, generator, instance, number, one_of, shown, work
+from .._kernels.march import FIXED, FREE, PERIODIC, UNROLL, Strip
+from .._kernels.observe import watch, watching
 from .._kernels.random import LANES, streams
-from ..chain import Chain, State, energy
+from ..chain import Chain, State
 from ..noise import Langevin, Noise, bath_sites, listed
 from ._noises import moving
 from ._splitting import SCHEMES, Program, Setting, Splitting
+from .observers import Averages, Profiles, Series, Totals, Trajectory, observer
 
-__all__ = ["BlowUp", "Trajectory", "evolve"]
+__all__ = ["BlowUp", "evolve"]
 
 # Sites, ghosts included, that one task holds: what fits into the first-level cache.
 STRIP = 1024
@@ -32,61 +35,36 @@ ENDS = {"free": FREE, "fixed": FIXED, "periodic": PERIODIC}
 CHUNK = 2e8  # site-steps in one call of the loop: some tenths of a second
 
 
-@dataclass(frozen=True, eq=False)
-class Trajectory:
-    """States of an ensemble at chosen times, and the inputs that made them.
-
-    Attributes
-    ----------
-    times : (times,) array
-        Since the start.
-    q, p : (times, replicas, n) array
-        Displacements and momenta, read-only.
-    chain, dt, scheme, baths, noise
-        What was evolved and how; `dt` is the longest step allowed.
-    """
-
-    times: NDArray[np.float64]
-    q: NDArray[np.float64]
-    p: NDArray[np.float64]
-    chain: Chain
-    dt: float
-    scheme: str
-    baths: tuple[Langevin, ...]
-    noise: Noise | None = None
-
-    def state(self, i: int) -> State:
-        """The ensemble at ``times[i]``."""
-        i = integer("i", i, least=-len(self.times), most=len(self.times) - 1)
-        return State(self.q[i], self.p[i])
-
-    def energy(self) -> NDArray[np.float64]:
-        """Total energies, shape (times, replicas)."""
-        return energy(self.chain, self.q, self.p)
-
-
 class BlowUp(RuntimeError):
-    """A replica has left the finite numbers.
+    """All replicas have left the finite numbers.
 
     Attributes
     ----------
     time : float
-        The output time at which it was noticed; the time before was still finite.
+        The output time at which the first loss was noticed; the time before all were still finite.
     replica : int
         Which it was (the first, if several went in the same interval).
-    trajectory : Trajectory
-        All replicas up to the output time before; every entry is finite.
+    lost : dict of int to float
+        When each was noticed.
+    trajectory : Trajectory or None
+        All replicas up to the output time before the first loss; every entry is finite.  None if the run
+        was to keep something else.
     """
 
-    def __init__(self, time: float, replica: int, trajectory: Trajectory) -> None:
-        super().__init__(time, replica, trajectory)
-        self.time, self.replica, self.trajectory = time, replica, trajectory
+    def __init__(self, lost: dict[int, float], trajectory: Trajectory | None) -> None:
+        super().__init__(lost, trajectory)
+        self.time, self.replica = min((time, replica) for replica, time in lost.items())
+        self.lost, self.trajectory = lost, trajectory
 
     def __str__(self) -> str:
+        many = f", the first of {len(self.lost)}," if len(self.lost) > 1 else ""
+        text = f"replica {self.replica}{many} blew up before t = {self.time:.6g}"
+        if self.trajectory is None:
+            return text
         kept = self.trajectory.times.size
         since = float(self.trajectory.times[-1]) if kept else 0.0
         return (
-            f"replica {self.replica} blew up between t = {since:.6g} and t = {self.time:.6g} "
+            f"replica {self.replica}{many} blew up between t = {since:.6g} and t = {self.time:.6g} "
             f"(dt = {self.trajectory.dt:.3g}); the {kept} earlier outputs are in .trajectory"
         )
 
@@ -165,7 +143,6 @@ def _chosen_step(
             f"times = {shown(times)} with dt = {dt:.4g} need {count:.1e} steps; allowed: at most {most:.0e} "
             f"(frequencies of chain and start reach {stiffest:.2g}, rates of noise and baths {damping:.2g})"
         )
-    work("times", times, 2.0 * times.size * start.q.size, MOST_NUMBERS)
     return dt
 
 
@@ -176,10 +153,11 @@ def _intervals(
     intervals = np.diff(times, prepend=0.0)
     # 1e-9: an interval of 10 dt has 10 steps whichever way it was rounded
     steps = np.ceil(intervals / dt * (1 - 1e-9))
-    sizes = (intervals / np.maximum(steps, 1)).tolist()
+    sizes = intervals / np.maximum(steps, 1)
     known: dict[tuple[int, float], int] = {}  # most intervals differ by rounding at most
-    score = [known.setdefault((int(k), h), len(known)) for k, h in zip(steps, sizes, strict=True)]
-    return list(known), np.array(score), steps
+    each = (known.setdefault((int(k), h), len(known)) for k, h in zip(steps, sizes, strict=True))
+    score = np.fromiter(each, np.int64, len(steps))
+    return [(k, float(h)) for k, h in known], score, steps
 
 
 def _chunks(work: NDArray[np.float64]) -> list[slice]:
@@ -192,17 +170,18 @@ def _chunks(work: NDArray[np.float64]) -> list[slice]:
 def _evolve_strip(task: tuple) -> tuple:
     """One strip of replicas through all times (at module level, so that process pools can send it).
 
-    Their q and p (times, replicas, n), and for each the first output at which it is not finite, or -1.
+    For each of them the first output at which it is not finite, or -1; q and p in the end; what was seen.
     """
-    start_q, start_p, random, setting, score, chunks = task
-    strip = Strip(start_q, start_p, setting.ends, random)
-    output = recording(len(score), *start_q.shape)
-    program = Program(setting, len(start_q), [(record, output)])
+    start_q, start_p, random, setting, score, chunks, observer = task
+    strip, watched = Strip(start_q, start_p, setting.ends, random), watching(len(start_q))
+    look, seen = observer._operation(setting, len(score), len(start_q))
+    program = Program(setting, len(start_q), [(look, seen), (watch, watched)])
+    lost = watched.values["lost"]
     for chunk in chunks:  # between them Python may be interrupted
         program.play(strip.own, score[chunk])
-        if output.values["lost"].min() >= 0:
+        if lost.min() >= 0:
             break
-    return output.values["q"], output.values["p"], output.values["lost"]
+    return lost, strip.q, strip.p, observer._found(seen, lost < 0)
 
 
 def evolve(
@@ -215,9 +194,10 @@ def evolve(
     baths: Iterable[Langevin] = (),
     noise: Noise | None = None,
     rng: np.random.Generator | int | None = None,
+    observe: Totals | Profiles | None = None,
     map: Callable = builtins.map,
-) -> Trajectory:
-    r"""Evolve an ensemble and return its states at given times.
+) -> Trajectory | Series | Averages:
+    r"""Evolve an ensemble and return its states at given times, or what is observed of them.
 
     Parameters
     ----------
@@ -226,7 +206,7 @@ def evolve(
     start : State
         The ensemble at time 0.
     times : (times,) array
-        Increasing times since the start at which to keep the state; 0 is allowed.
+        Increasing times since the start at which to keep the state, or to observe it; 0 is allowed.
     dt : float, optional
         The longest step: each interval between outputs is cut into as few equal steps as
         this allows.  By default :math:`\omega\,dt = 0.1` (Verlet) or 0.5 (fourth order),
@@ -245,13 +225,18 @@ def evolve(
         Where the noise and that of the baths come from; needed if there is a noise or a bath has a
         temperature above 0.  Each replica gets a child that the generator spawns: its next run has
         other noise, whereas a seed gives the same noise every time.
+    observe : Totals or Profiles, optional
+        What to keep instead of the states, which for long runs of large systems are too many.
     map : callable
         Like the builtin, that of a thread or process pool for example; called over fixed
         blocks of replicas.  The result does not depend on it.
 
     Returns
     -------
-    Trajectory
+    Trajectory, or Series (of Totals), or Averages (of Profiles)
+        It carries the inputs.  A replica that leaves the finite numbers, as some do in an unbounded
+        potential, is left out of it, and named in its attribute `lost`; the others are what they are
+        without it.  A mean over those that are left is biased if many are lost.
 
     Notes
     -----
@@ -287,7 +272,7 @@ def evolve(
         Before anything is computed, if an argument is not allowed.  A `dt` at which the stiffest bond is
         unstable is not, or at which a noise would have wrong rates; nor are steps without end.
     BlowUp
-        If a state is not finite.  The error carries what was computed until then.
+        If no replica is left.  The error carries what was computed until the first was lost.
     """
     instance("chain", chain, Chain, "a Chain")
     if not isinstance(start, State) or start.q.shape[1:] != (chain.n,):
@@ -297,42 +282,44 @@ def evolve(
     times = _check.times(times, strictly=True).copy()
     times.setflags(write=False)
     instance("map", map, Callable, "a callable like the builtin map")
-    baths = listed(baths)
+    baths, observing = listed(baths), observer(observe)
     bath_sites(chain, baths)
     action = moving(chain, noise)
     fading = action.decay * noise.rate if action else 0.0
     dt = _chosen_step(chain, start, times, dt, splitting, baths, noise, fading)
     replicas, n = start.q.shape
-    random = np.zeros((replicas, 4, LANES), dtype=np.uint64)
-    noisy = (noise and noise.rate > 0) or any(bath.temperature > 0 and bath.friction > 0 for bath in baths)
+    work("times", times, observing._numbers(times.size, replicas, n), MOST_NUMBERS)
+    random, seed = np.zeros((replicas, 4, LANES), dtype=np.uint64), None
+    noisy = fading > 0 or any(bath.temperature > 0 and bath.friction > 0 for bath in baths)
     if noisy or rng is not None:
         source = generator(rng).bit_generator.seed_seq
+        seed = deepcopy(source)
         random = streams(source, replicas) if noisy else random
 
     movements, score, steps = _intervals(times, dt)
     most = max(1, STRIP // (n + 2))
-    setting = Setting(
-        chain,
-        splitting,
-        *_coefficients(chain, min(most, replicas)),
-        tuple(ENDS[end] for end in chain.ends),
-        baths,
-        noise if noise and noise.rate > 0 else None,
-        movements,
-    )
+    ends = tuple(ENDS[end] for end in chain.ends)
+    laws = _coefficients(chain, min(most, replicas))
+    setting = Setting(chain, splitting, *laws, ends, baths, noise if fading > 0 else None, movements)
     parts = [slice(i, min(i + most, replicas)) for i in range(0, replicas, most)]
     chunks = _chunks(steps * most * (n + 2))
-    tasks = [(start.q[part], start.p[part], random[part], setting, score, chunks) for part in parts]
+    tasks = [
+        (start.q[part], start.p[part], random[part], setting, score, chunks, observing) for part in parts
+    ]
 
-    q = np.empty((times.size, replicas, n))
-    p = np.empty_like(q)
-    lost = np.empty(replicas, np.int64)
-    for part, results in zip(parts, map(_evolve_strip, tasks), strict=True):
-        q[:, part], p[:, part], lost[part] = results
-    failed, replica = min(((t, i) for i, t in enumerate(lost) if t >= 0), default=(times.size, -1))
-    for array in (q, p):
-        array.setflags(write=False)
-    run = Trajectory(times[:failed], q[:failed], p[:failed], chain, dt, scheme, baths, noise)
-    if replica >= 0:
-        raise BlowUp(float(times[failed]), replica, run)
-    return run
+    final_q, final_p, when = np.empty((replicas, n)), np.empty((replicas, n)), np.empty(replicas, np.int64)
+
+    def strips() -> Iterator[tuple[slice, Any]]:
+        for part, (lost, q, p, found) in zip(parts, map(_evolve_strip, tasks), strict=True):
+            when[part], final_q[part], final_p[part] = lost, q, p
+            yield part, found
+
+    seen, kept = observing._collect(strips(), times.size, replicas, n), when < 0
+    lost = {int(i): float(times[when[i]]) for i in np.flatnonzero(~kept)}
+    inputs = {"chain": chain, "dt": dt, "scheme": scheme, "baths": baths, "noise": noise, "seed": seed}
+    if not kept.any():
+        first = when.min()
+        before = [rows[:first] for rows in seen] if observe is None else []
+        raise BlowUp(lost, Trajectory(*before, times=times[:first], **inputs) if before else None)
+    final = State(final_q[kept], final_p[kept])
+    return observing._result(seen, kept, final, {**inputs, "times": times, "lost": lost})

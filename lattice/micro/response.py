@@ -7,7 +7,7 @@ late enough for the correlation to have died out and early enough for the walk n
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -21,14 +21,16 @@ from ..chain import Chain
 from ..estimate import Estimate, Untrusted
 from ..stats import mean
 from ._noises import action_of
-from .currents import energy_current
-from .evolution import Trajectory
+from .currents import energy_current, momentum_current
+from .observers import Series, Trajectory
 
 __all__ = ["GreenKubo", "converged", "green_kubo"]
 
 FEWEST_LAGS = 8  # in the window
 DOUBTED = 6.3e-5  # chance that a good plateau is doubted: 4 standard errors, if there are many replicas
 REFUSED = 1e-6  # chance that a good temperature is refused
+# Of the temperature, by which the correlation of a current is divided.
+POWERS = {"energy_current": 2, "momentum_current": 1}
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +52,8 @@ class GreenKubo:
         First and last lag of the plateau.
     temperature : float
         That of the ensemble.
+    currents : str or sequence of str
+        What was correlated; of a sequence all quantities have two more axes.
     """
 
     lags: NDArray[np.float64]
@@ -58,23 +62,52 @@ class GreenKubo:
     plateau: Estimate
     window: tuple[float, float]
     temperature: float
+    currents: str | Sequence[str] = "energy_current"
 
 
-def _momenta(run: Trajectory) -> tuple[NDArray[np.float64], int]:
-    """Momenta in the frame in which a conserved total is 0, and how many of them are free."""
-    pin = run.chain.pin
+def _keeps_momentum(run: Trajectory | Series) -> bool:
+    """Whether the total momentum of a ring is conserved."""
+    pin, action = run.chain.pin, action_of(run.chain, run.noise)
     pinned = any(np.any(getattr(pin, name)) for name in ("chi", "alpha", "beta", "J"))
-    action = action_of(run.chain, run.noise)
-    if not pinned and (action is None or run.noise.rate == 0 or action.keeps_momentum):
-        return run.p - run.p.mean(axis=-1, keepdims=True), run.chain.n - 1
-    return run.p, run.chain.n
+    return not pinned and (action is None or run.noise.rate == 0 or action.keeps_momentum)
 
 
-def _autocovariance(series: NDArray[np.float64], lags: int) -> NDArray[np.float64]:
-    """Mean product of values a lag apart, of series whose mean is known to be 0, (lags, series)."""
-    size = scipy.fft.next_fast_len(len(series) + lags, real=True)
-    power = np.abs(scipy.fft.rfft(series, size, axis=0)) ** 2
-    return scipy.fft.irfft(power, size, axis=0)[:lags] / (len(series) - np.arange(lags))[:, None]
+def _totals(
+    run: Trajectory | Series, currents: tuple[str, ...]
+) -> tuple[list[NDArray[np.float64]], NDArray[np.float64], int]:
+    """Total currents (times, replicas), mean squares of the momenta (replicas,), and how many are free.
+
+    In the frame in which a conserved momentum is 0.
+    """
+    chain, still = run.chain, _keeps_momentum(run)
+    if isinstance(run, Series):
+        drift = run.momentum / chain.n if still else 0.0
+        moving, squares = run.energy_current, run.squares - drift * run.momentum
+        found = {"energy_current": moving - drift * run.momentum_current}
+        found["momentum_current"] = run.momentum_current
+    else:
+        p = run.p - run.p.mean(axis=-1, keepdims=True) if still else run.p
+        squares = np.square(p).sum(axis=-1)
+        found = {"energy_current": energy_current(chain, run.q, p).sum(axis=-1)}
+        if "momentum_current" in currents:
+            found["momentum_current"] = momentum_current(chain, run.q).sum(axis=-1)
+    free = chain.n - 1 if still else chain.n
+    return [found[name] for name in currents], squares.mean(axis=0) / free, free
+
+
+def _correlation(series: list[NDArray[np.float64]], lags: int) -> NDArray[np.float64]:
+    """Mean products a(s + t) b(s), (replicas, lags, a, b), of series whose means are known to be 0."""
+    times, replicas = series[0].shape
+    size = scipy.fft.next_fast_len(times + lags, real=True)
+    waves = [scipy.fft.rfft(x, size, axis=0) for x in series]
+    found = np.empty((replicas, lags, len(series), len(series)))
+    for i, a in enumerate(waves):
+        for j, b in enumerate(waves):
+            power = np.abs(a) ** 2 if i == j else a * b.conj()
+            found[:, :, i, j] = (
+                scipy.fft.irfft(power, size, axis=0)[:lags] / (times - np.arange(lags))[:, None]
+            ).T
+    return found
 
 
 def _same(one: Chain, other: Chain) -> bool:
@@ -84,9 +117,9 @@ def _same(one: Chain, other: Chain) -> bool:
     )
 
 
-def _check_run(run: Trajectory, first: Trajectory) -> None:
-    if not isinstance(run, Trajectory):
-        raise ValueError(f"runs holds {_check.shown(run)}; allowed: Trajectory")
+def _check_run(run: Trajectory | Series, first: Trajectory | Series, currents: tuple[str, ...]) -> None:
+    if not isinstance(run, (Trajectory, Series)):
+        raise ValueError(f"runs holds {_check.shown(run)}; allowed: Trajectory or Series")
     if not run.chain.periodic or run.baths:
         raise ValueError(
             f"runs holds one with boundary {run.chain.boundary!r} and {len(run.baths)} baths; "
@@ -94,6 +127,11 @@ def _check_run(run: Trajectory, first: Trajectory) -> None:
         )
     if not _same(run.chain, first.chain) or run.noise != first.noise:
         raise ValueError("runs holds different chains or noises; allowed: the same in all")
+    if "momentum_current" in currents and not (_keeps_momentum(run) and not np.any(run.chain.bond.alpha)):
+        raise ValueError(
+            f"currents = {currents!r} of {_check.shown(run.chain)} with {run.noise!r}; allowed: the momentum "
+            "current where the momentum is kept and V is even, so that there is no pressure"
+        )
     steps = np.diff(run.times)
     if run.times.shape != first.times.shape or not np.allclose(run.times, first.times, rtol=1e-9, atol=0):
         raise ValueError("runs holds different times; allowed: the same in all")
@@ -121,20 +159,23 @@ def _check_temperature(temperature: float, found: float, squares: int, slack: fl
 
 
 def _samples(
-    runs: Trajectory | Iterable[Trajectory], temperature: float, window: tuple[float, float]
-) -> tuple[NDArray[np.float64], float, int]:
-    """The correlation of each replica, sample first, the spacing of its lags, and where the window begins."""
+    runs: Trajectory | Series | Iterable[Trajectory | Series],
+    currents: tuple[str, ...],
+    temperature: float | None,
+    window: tuple[float, float],
+) -> tuple[NDArray[np.float64], float, float, int, int]:
+    """The correlations of each replica, sample first; T, spacing, start of the window, how many lost."""
     low, high = window
-    first, parts, heat, squares = None, [], 0.0, 0
+    first, parts, heats, squares, lost = None, [], [], 0, 0
     try:
-        each = iter([runs] if isinstance(runs, Trajectory) else runs)
+        each = iter([runs] if isinstance(runs, (Trajectory, Series)) else runs)
     except TypeError:
         raise ValueError(
-            f"runs = {_check.shown(runs)}; allowed: a Trajectory, or an iterable of them"
+            f"runs = {_check.shown(runs)}; allowed: a Trajectory or Series, or an iterable of them"
         ) from None
     for run in each:
         first = run if first is None else first
-        _check_run(run, first)
+        _check_run(run, first, currents)
         spacing = (run.times[-1] - run.times[0]) / (run.times.size - 1)
         begin, end = math.ceil(low / spacing * (1 - 1e-9)), math.floor(high / spacing * (1 + 1e-9))
         if not (end - begin + 1 >= FEWEST_LAGS and end < run.times.size):
@@ -142,34 +183,69 @@ def _samples(
                 f"window = {window!r} with outputs every {spacing:.4g} up to {run.times[-1]:.4g}; allowed: "
                 f"(low, high) with {FEWEST_LAGS} outputs or more between them, all within the run"
             )
-        p, free = _momenta(run)
-        heat += np.vdot(p, p) / len(p)
-        squares += free * p.shape[1]
-        with np.errstate(over="ignore"):  # at a wrong temperature, refused below
-            current = energy_current(run.chain, run.q, p).sum(axis=-1) / temperature
-            parts.append(_autocovariance(current, end + 1) / run.chain.n)
-    replicas = sum(part.shape[1] for part in parts)
+        with np.errstate(over="ignore", invalid="ignore"):  # refused below
+            totals, heat, free = _totals(run, currents)
+            parts.append(_correlation(totals, end + 1) / run.chain.n)
+        heats.append(heat)
+        squares += free * len(heat)
+        lost += len(run.lost)
+    replicas = sum(map(len, heats))
     if replicas < 2:
         raise ValueError(f"runs holds {replicas} replicas; allowed: at least 2")
-    # what a microcanonical start may differ, and twice what Verlet's step does to waves of mean ω² = ⟨F²⟩/T
-    force = first.chain.force(first.q[0])
+    heat = np.concatenate(heats)
+    if temperature is not None:
+        _check_temperature(temperature, heat.mean(), squares, _slack(first, temperature))
+    samples, scale = np.concatenate(parts), heat.mean() if temperature is None else temperature
+    powers = np.array([POWERS[name] for name in currents])
+    powers = (powers + powers[:, None]) / 2
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        samples = samples / scale**powers
+        if temperature is None:  # as far as the temperature is that of the replicas it fluctuates with them
+            apart = (heat / scale - 1)[:, None, None, None]
+            samples = samples - powers * apart * samples.mean(axis=0)
+    if not np.isfinite(samples).all():
+        raise ValueError("runs holds currents whose squares are beyond the floats; allowed: smaller ones")
+    return samples, float(scale), spacing, begin, lost
+
+
+def _slack(first: Trajectory | Series, temperature: float) -> float:
+    """What a microcanonical start may differ, and twice what Verlet does to waves of mean ω² = ⟨F²⟩/T."""
+    force = first.chain.force(first.final.q if isinstance(first, Series) else first.q[0])
     with np.errstate(over="ignore"):
         slack = temperature / (first.chain.n - 1) + first.dt**2 * np.mean(force**2) / 4
     if not np.isfinite(slack):
         raise ValueError(
             "runs holds forces whose squares are beyond the floats; allowed: smaller displacements"
         )
-    _check_temperature(temperature, heat / squares, squares, slack)
-    return np.concatenate(parts, axis=1).T, spacing, begin
+    return slack
+
+
+def _names(currents: object) -> tuple[str, ...]:
+    """The argument `currents`, checked."""
+    if isinstance(currents, str):
+        return (_check.one_of("currents", currents, POWERS),)
+    whole = isinstance(currents, (tuple, list)) and len(currents) > 0
+    if not whole or len(set(map(str, currents))) < len(currents):
+        raise ValueError(
+            f"currents = {_check.shown(currents)}; allowed: one of {', '.join(map(repr, POWERS))}, or both"
+        )
+    return tuple(_check.one_of("currents", name, POWERS) for name in currents)
 
 
 def green_kubo(
-    runs: Trajectory | Iterable[Trajectory], temperature: float, *, window: tuple[float, float]
+    runs: Trajectory | Series | Iterable[Trajectory | Series],
+    currents: str | Sequence[str] = "energy_current",
+    *,
+    window: tuple[float, float],
+    temperature: float | None = None,
 ) -> GreenKubo:
-    r"""The Green-Kubo conductivity of a ring in equilibrium, with an honest plateau.
+    r"""The Green-Kubo coefficient of a ring in equilibrium, with an honest plateau.
 
     .. math:: \kappa = \frac{1}{nT^2} \int_0^\infty \langle J(t) J(0) \rangle\, dt ,
-              \qquad J = -\frac12 \sum_j (p_j + p_{j+1}) V'(r_j) .
+              \qquad J = -\frac12 \sum_j (p_j + p_{j+1}) V'(r_j) ,
+
+    is the heat conductivity.  With the total momentum current :math:`-\sum_j V'(r_j)` and 1/nT in
+    place of :math:`1/nT^2` it is the diffusion coefficient of the momentum.
 
     The average runs over all times of a run; every replica gives one sample, and errors come from
     the spread between replicas.  Where the dynamics conserves the total momentum, J is taken in the
@@ -180,14 +256,18 @@ def green_kubo(
 
     Parameters
     ----------
-    runs : Trajectory or iterable of Trajectory
+    runs : Trajectory or Series, or iterable of them
         Rings that start in equilibrium, with equidistant times.  An iterable is consumed one by one: a
-        generator never holds more than one of them in memory.
-    temperature : float
-        Of the ensemble, above 0: κ is wrong by the square of a wrong one.
+        generator never holds more than one of them in memory, and each may go on where the last has ended.
+    currents : {"energy_current", "momentum_current"}, or a sequence of both
+        Of a sequence all correlations are found: the result has two more axes, the current at the time t and
+        that at 0; 1/nT to the power 3/2 stands before those of different ones.
     window : (float, float)
         First and last lag at which to read the running integral, 8 outputs or more; at most the
         duration of a run, and better a small part of it.
+    temperature : float, optional
+        Of the ensemble, above 0: κ is wrong by the square of a wrong one.  By default that of the
+        momenta of the runs; the errors then say how well it is known.
 
     Returns
     -------
@@ -196,8 +276,9 @@ def green_kubo(
     Raises
     ------
     ValueError
-        If a run is no Trajectory of a ring without baths, they differ in chain, noise or times, times are
-        not equidistant, there are fewer than 2 replicas in all, or a number is not allowed.  If the mean
+        If a run is none of a ring without baths, they differ in chain, noise or times, times are not
+        equidistant, there are fewer than 2 replicas in all, or a number is not allowed.  If the momentum
+        current is asked for where the momentum is not kept, or V is not even.  If the mean
         square of the momenta is that of another temperature: further off than independent momenta ever are
         (false alarm: 1e-6), than a microcanonical start may be, 1/(n - 1), and than the step `dt` explains.
     Untrusted
@@ -214,12 +295,16 @@ def green_kubo(
     What lies beyond the window is not seen.  A correlation that decays as :math:`t^{-3/2}`
     leaves out, with b = 2a, six times what moves between the halves, and that may hide in the error bar.
     """
-    temperature = _check.number("temperature", temperature, above=0)
+    if temperature is not None:
+        temperature = _check.number("temperature", temperature, above=0)
+    names = _names(currents)
     low, high = window = _check.bounds("window", window, least=0)
-    correlation, spacing, begin = _samples(runs, temperature, window)
+    correlation, temperature, spacing, begin, lost = _samples(runs, names, temperature, window)
+    if isinstance(currents, str):
+        correlation = correlation[:, :, 0, 0]
     end = correlation.shape[1] - 1
-    running = scipy.integrate.cumulative_simpson(correlation, dx=spacing, initial=0)
-    coarse = scipy.integrate.cumulative_simpson(correlation[:, ::2], dx=2 * spacing, initial=0)
+    running = scipy.integrate.cumulative_simpson(correlation, dx=spacing, axis=1, initial=0)
+    coarse = scipy.integrate.cumulative_simpson(correlation[:, ::2], dx=2 * spacing, axis=1, initial=0)
     even = np.arange(begin + begin % 2, end + 1, 2)
     sparser = mean((coarse[:, even // 2] - running[:, even]).mean(axis=1)).value
 
@@ -230,17 +315,20 @@ def green_kubo(
     plateau = Estimate(
         level.value,
         level.stderr,
-        f"Green-Kubo integral of {len(running)} replicas, read at {low:g} ≤ t ≤ {high:g}",
-        math.hypot(drift.value, sparser),
+        f"Green-Kubo integral of {len(running)} replicas{f' ({lost} lost)' * (lost > 0)}, "
+        f"read at {low:g} ≤ t ≤ {high:g}",
+        np.hypot(drift.value, sparser),
     )
     lags = spacing * np.arange(end + 1)
     lags.setflags(write=False)
-    result = GreenKubo(lags, mean(correlation), mean(running), plateau, window, temperature)
+    result = GreenKubo(lags, mean(correlation), mean(running), plateau, window, temperature, currents)
     errors = _student(DOUBTED, len(running))
     doubts = []
-    if abs(drift.value) > errors * drift.stderr:
+    if np.any(np.abs(drift.value) > errors * drift.stderr):
         doubts.append(f"the integral moves by {drift:c} within it")
-    if errors * level.stderr > abs(level.value):
+    own = range(len(names)), range(len(names))  # a cross correlation may be 0
+    hidden = errors * np.asarray(level.stderr) > np.abs(level.value)
+    if np.any(hidden if hidden.ndim == 0 else hidden[own]):
         doubts.append("the error hides any slope")
     if doubts:
         raise Untrusted(

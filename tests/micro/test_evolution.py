@@ -14,11 +14,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from scipy.integrate import solve_ivp
 
-from lattice import Bond, Chain, Langevin, Pin, State, VelocityFlip
+from lattice import Bond, Chain, Langevin, Pin, State, VelocityExchange, VelocityFlip
 from lattice._kernels.random import streams
 from lattice.micro._splitting import SCHEMES
-from lattice.micro.evolution import STRIP, BlowUp, Trajectory, evolve
+from lattice.micro.evolution import STRIP, BlowUp, evolve
 from lattice.micro.moments import stationary
+from lattice.micro.observers import Profiles, Totals, Trajectory
 from tests import naive
 
 BOUNDARIES = ["periodic", "fixed", "free", ("fixed", "free"), ("free", "fixed")]
@@ -498,27 +499,65 @@ def test_default_step_without_forces():
 
 
 @pytest.mark.parametrize("n", [4, STRIP])  # on one strip, and on one each
-def test_blow_up_says_when_and_keeps_what_it_has(n):
-    chain = Chain(n, Bond.fput(alpha=1.0))
-    q = np.zeros((3, n))
-    p = np.zeros((3, n))
-    p[1, 0], p[2, 0] = 9.0, 4.0  # both leave the well, replica 1 first
+@pytest.mark.parametrize("noisy", [False, True])
+def test_who_is_lost_leaves_the_others_complete(n, noisy):
+    """Two of four replicas leave the well: the others have the bits that they have beside two at rest."""
+    chain = Chain(n, Bond.fput(alpha=1.0), boundary="free")
+    calm = 0.1 * np.random.default_rng(0).standard_normal((2, 4, n))
+    q, p = calm.copy()
+    q[[1, 2]] = p[[1, 2]] = 0.0
+    p[1, 0], p[2, 0] = 9.0, 4.0  # replica 1 first
+    times = np.arange(0, 6, 0.25)
+    options = {"dt": 0.01}
+    if noisy:
+        options |= {"noise": VelocityExchange(0.01), "baths": [Langevin(n - 1, 0.001)], "rng": 1}
+    run = evolve(chain, State(q, p), times, **options)
+    safe = evolve(chain, State(*calm), times, **options)
+    assert list(run.lost) == [1, 2]
+    assert run.lost[1] < run.lost[2]
+    assert run.q.shape == (times.size, 2, n)
+    assert_array_equal(run.q, safe.q[:, [0, 3]])
+    assert_array_equal(run.p, safe.p[:, [0, 3]])
+    assert safe.lost == {}
+    for replica, time in run.lost.items():  # the output before was still finite
+        before = times[times < time]
+        alone = State(q[[replica]], p[[replica]])
+        assert np.isfinite(evolve(chain, alone, before, dt=0.01).q).all() or noisy
+        with pytest.raises(BlowUp):
+            evolve(chain, alone, [*before, time], dt=0.01)
+    series = evolve(chain, State(q, p), times, observe=Totals(), **options)
+    averages = evolve(chain, State(q, p), times, observe=Profiles(4), **options)
+    assert series.lost == averages.lost == run.lost
+    assert_array_equal(series.final.q, run.q[-1])
+    assert_array_equal(averages.final.p, run.p[-1])
+    assert_array_equal(
+        series.energy_current,
+        evolve(chain, State(*calm), times, observe=Totals(), **options).energy_current[:, [0, 3]],
+    )
+    assert_allclose(averages.blocks["p"], run.p.reshape(4, -1, 2, n).mean(axis=(1, 2)), atol=1e-14)
+
+
+def test_blow_up_of_all_says_when_and_keeps_what_it_has():
+    chain = Chain(4, Bond.fput(alpha=1.0))
+    p = np.zeros((2, 4))
+    p[0, 0], p[1, 0] = 4.0, 9.0  # both leave the well, replica 1 first
     times = np.arange(0, 20, 0.25)
-    with pytest.raises(BlowUp, match=r"replica 1 blew up between t = .* and t = ") as caught:
-        evolve(chain, State(q, p), times, dt=0.01)
+    with pytest.raises(BlowUp, match=r"replica 1, the first of 2, blew up between t = .* and t = ") as caught:
+        evolve(chain, State(0 * p, p), times, dt=0.01)
     error = caught.value
     kept = error.trajectory
     assert error.replica == 1
-    assert error.time == times[kept.times.size]
+    assert error.time == times[kept.times.size] == error.lost[1] < error.lost[0]
     assert 1 < kept.times.size < times.size
-    assert kept.q.shape == kept.p.shape == (kept.times.size, 3, n)
+    assert kept.q.shape == kept.p.shape == (kept.times.size, 2, 4)
     assert np.isfinite(kept.q).all()
     assert np.isfinite(kept.p).all()
-    safe = evolve(chain, State(q, p), kept.times, dt=0.01)
+    safe = evolve(chain, State(0 * p, p), kept.times, dt=0.01)
     assert_array_equal(safe.q, kept.q)
-    with pytest.raises(BlowUp):  # nothing finite is left at the time it names
-        evolve(chain, State(q, p), times[: kept.times.size + 1], dt=0.01)
-    assert np.abs(kept.q[:, 0]).max() == 0  # whoever was at rest has not noticed
+    with pytest.raises(BlowUp, match=r"replica 1, the first of 2, blew up before t") as caught:
+        evolve(chain, State(0 * p, p), times, dt=0.01, observe=Totals())
+    assert caught.value.trajectory is None
+    assert caught.value.lost == error.lost
 
 
 def test_blow_up_before_the_first_output_and_through_a_pipe():
@@ -575,6 +614,9 @@ WARM = Langevin(0, 1.0)
         ({"baths": [WARM], "rng": np.random.RandomState(1)}, "rng = RandomState"),
         ({"rng": "seed"}, "rng = 'seed'"),  # though it is not needed
         ({"map": 4}, "map = 4; allowed: a callable"),
+        ({"observe": 4}, r"observe = 4; allowed: None, Totals\(\) or Profiles\(\)"),
+        ({"observe": Totals}, r"observe = <class .*; allowed: an object, Totals\(\) for example"),
+        ({"observe": Profiles(2)}, "blocks = 2 with 1 times; allowed: at most one a time"),
         ({"chain": Chain(4, Bond(chi=1e308))}, "chain = .* highest_frequency is beyond the floats"),
         ({"chain": Chain(4, Bond(chi=1e300))}, "frequencies of chain and start reach 2e.150"),
         ({"baths": [Langevin(4, 1.0)], "rng": 1}, "site = 4 of a bath; allowed: -4 to 3"),

@@ -25,13 +25,16 @@ from lattice import (
 )
 from lattice.micro import (
     GreenKubo,
+    Totals,
     Trajectory,
     converged,
     energy_current,
     evolve,
     exact_kappa,
     green_kubo,
+    momentum_current,
 )
+from lattice.stats import jackknife
 from lattice.thermo import thermal
 from lattice.waves import group_velocity, wave_numbers
 
@@ -39,11 +42,16 @@ RING = Chain(6, Bond.fput(alpha=0.25, beta=0.1))
 PINNED = Chain(4, Bond(chi=1.0), Pin(chi=1.0))
 
 
+def trajectory(times, q, p, chain, dt, baths=(), noise=None):
+    """Any states as those of a run."""
+    return Trajectory(q=q, p=p, times=times, chain=chain, dt=dt, scheme="verlet", baths=baths, noise=noise)
+
+
 def recorded(chain=RING, times=30, replicas=3, noise=None, boost=0.0, seed=1, spacing=0.5, baths=()):
     """A trajectory of random states."""
     rng = np.random.default_rng(seed)
     q, p = rng.normal(size=(2, times, replicas, chain.n))
-    return Trajectory(spacing * np.arange(times), q, p + boost, chain, 0.1, "verlet", baths, noise)
+    return trajectory(spacing * np.arange(times), q, p + boost, chain, 0.1, baths, noise)
 
 
 def with_current(current, spacing=0.1, temperature=1.0):
@@ -58,7 +66,7 @@ def with_current(current, spacing=0.1, temperature=1.0):
     p[..., 0], p[..., 2] = -current, current
     p[..., 1] = p[..., 3] = np.sqrt(2 - (current**2).mean(axis=0))
     p = math.sqrt(temperature) * p
-    return Trajectory(spacing * np.arange(times), q, p, PINNED, 0.01, "verlet", ())
+    return trajectory(spacing * np.arange(times), q, p, PINNED, 0.01)
 
 
 def with_correlation(values, spacing):
@@ -94,7 +102,7 @@ def test_is_the_direct_sum():
         for start in range(len(current) - lag):
             direct[lag] += current[start] * current[start + lag] / (len(current) - lag)
     direct /= chain.n * temperature**2
-    result = result_of(run, temperature, window=(4.0, 10.0))
+    result = result_of(run, temperature=temperature, window=(4.0, 10.0))
     np.testing.assert_allclose(result.lags, 0.5 * np.arange(lags))
     np.testing.assert_allclose(result.correlation.value, direct.mean(axis=1), atol=1e-12)
     np.testing.assert_allclose(result.correlation.stderr, direct.std(axis=1, ddof=1) / np.sqrt(3), atol=1e-12)
@@ -107,14 +115,12 @@ def test_is_the_direct_sum():
 def test_runs_are_samples():
     """Two runs of 3 replicas, from a generator too, are one run of 6."""
     first, second = recorded(seed=1), recorded(seed=2)
-    both = Trajectory(
+    both = trajectory(
         first.times,
         np.concatenate([first.q, second.q], axis=1),
         np.concatenate([first.p, second.p], axis=1),
         RING,
         0.1,
-        "verlet",
-        (),
     )
     options = {"temperature": 1.0, "window": (4.0, 10.0)}
     expected = result_of(both, **options)
@@ -156,7 +162,7 @@ def test_the_grid_of_lags(window, begin, end):
     rule would be off by (ωh)²/12 = 3e-3, a lag too many or too few by 0.02.
     """
     lags = 0.1 * np.arange(61)
-    result = result_of(with_correlation(np.cos(2 * lags), 0.1), 1.0, window=window)
+    result = result_of(with_correlation(np.cos(2 * lags), 0.1), temperature=1.0, window=window)
     np.testing.assert_allclose(result.lags, lags[: end + 1], rtol=1e-14)
     assert not result.lags.flags.writeable
     np.testing.assert_allclose(result.correlation.value, np.cos(2 * lags[: end + 1]), atol=1e-12)
@@ -175,7 +181,9 @@ def test_an_early_window_has_a_systematic_error(begin, width):
     one decay time claims half.  Outputs are so dense that they do not matter.
     """
     t = 0.05 * np.arange(181)
-    plateau = result_of(with_correlation(np.exp(-t), 0.05), 1.0, window=(begin, begin + width)).plateau
+    plateau = result_of(
+        with_correlation(np.exp(-t), 0.05), temperature=1.0, window=(begin, begin + width)
+    ).plateau
     inside = 1 - np.exp(-t[round(20 * begin) : round(20 * (begin + width)) + 1])
     half = len(inside) // 2
     missing = 1 - plateau.value
@@ -192,7 +200,7 @@ def test_coarse_outputs_have_a_systematic_error(spacing, begin):
     """C = exp(-t) read late but seldom: Simpson's rule is off, 16 times as much at twice the step."""
     t = spacing * np.arange(61)
     window = (spacing * begin, spacing * 60)
-    plateau = result_of(with_correlation(np.exp(-t), spacing), 1.0, window=window).plateau
+    plateau = result_of(with_correlation(np.exp(-t), spacing), temperature=1.0, window=window).plateau
     even = range(begin + begin % 2, 61, 2)
     fine, coarse = (
         np.mean([scipy.integrate.simpson(np.exp(-t[: lag + 1 : step]), dx=step * spacing) for lag in even])
@@ -222,7 +230,7 @@ def test_doubts_follow_student(replicas):
         (0.99 * limit, "the error hides any slope", "moves"),
     ):
         with pytest.raises(Untrusted, match=message) as doubt:
-            green_kubo(with_current(shape * np.sqrt(1 + one / ratio)), 1.0, window=(0.5, 2.0))
+            green_kubo(with_current(shape * np.sqrt(1 + one / ratio)), temperature=1.0, window=(0.5, 2.0))
         assert other not in str(doubt.value)
         assert isinstance(doubt.value.result, GreenKubo)
 
@@ -243,7 +251,7 @@ def test_few_replicas_raise_no_false_alarm(replicas, runs):
     alarms = 0
     for part in np.split(currents, runs, axis=1):
         try:
-            green_kubo(with_current(part, 0.5), 1.0, window=(8, 16))
+            green_kubo(with_current(part, 0.5), temperature=1.0, window=(8, 16))
         except Untrusted as doubt:
             alarms += "moves" in str(doubt)
     assert alarms < 4
@@ -258,7 +266,7 @@ def test_without_noise_there_is_no_plateau():
     start = thermal(chain, 1.0, replicas=400, rng=3)
     run = evolve(chain, start, np.arange(0, 20.5, 0.5), dt=0.1, scheme="fourth-order")
     with pytest.raises(Untrusted, match="the integral moves by") as doubt:
-        green_kubo(run, 1.0, window=(10.0, 20.0))
+        green_kubo(run, temperature=1.0, window=(10.0, 20.0))
     result = doubt.value.result
     assert isinstance(result, GreenKubo)
     constant = (energy_current(chain, start.q, start.p).sum(axis=-1) ** 2).mean() / chain.n
@@ -279,7 +287,7 @@ def test_finds_the_exact_conductivity(noise):
     run = evolve(
         chain, start, np.arange(0, 400.25, 0.25), dt=0.125, scheme="fourth-order", noise=noise, rng=6
     )
-    result = result_of(run, 2.0, window=(3.0, 6.0) if noise == VelocityFlip(1.0) else (6.0, 12.0))
+    result = result_of(run, temperature=2.0, window=(3.0, 6.0) if noise == VelocityFlip(1.0) else (6.0, 12.0))
     exact = exact_kappa(chain, noise).ring
     assert abs(result.plateau.value - exact) < 6 * result.plateau.stderr
     assert result.plateau.stderr < 0.08 * exact
@@ -291,7 +299,105 @@ def test_finds_the_exact_conductivity(noise):
 
 def test_a_noisy_plateau_says_so():
     with pytest.raises(Untrusted, match="the error hides any slope"):
-        green_kubo(recorded(Chain(6, Bond(chi=1.0), Pin(chi=1.0))), 1.0, window=(4.0, 10.0))
+        green_kubo(recorded(Chain(6, Bond(chi=1.0), Pin(chi=1.0))), temperature=1.0, window=(4.0, 10.0))
+
+
+# several currents, and runs that keep their totals alone
+
+BOTH = "energy_current", "momentum_current"
+EVEN = Chain(6, Bond(chi=1.0, beta=0.5))
+
+
+def test_all_correlations_are_direct_sums():
+    """Each current at a later time with each at an earlier one, in the frame where the ring is at rest."""
+    temperature, lags = 1.7, 21
+    run = recorded(EVEN, boost=0.4)
+    run = dataclasses.replace(run, p=math.sqrt(temperature) * run.p)
+    p = run.p - run.p.mean(axis=-1, keepdims=True)
+    series = [
+        energy_current(EVEN, run.q, p).sum(axis=-1) / temperature,
+        momentum_current(EVEN, run.q).sum(axis=-1) / math.sqrt(temperature),
+    ]
+    direct = np.zeros((lags, 2, 2, 3))
+    for lag in range(lags):
+        for a in range(2):
+            for b in range(2):
+                products = series[a][lag:] * series[b][: len(p) - lag]
+                direct[lag, a, b] = products.mean(axis=0) / EVEN.n
+    found = result_of(run, BOTH, temperature=temperature, window=(4.0, 10.0))
+    np.testing.assert_allclose(found.correlation.value, direct.mean(axis=-1), atol=1e-12)
+    errors = direct.std(axis=-1, ddof=1) / np.sqrt(3)
+    np.testing.assert_allclose(found.correlation.stderr, errors, atol=1e-12)
+    assert np.abs(found.correlation.value[5, 0, 1] - found.correlation.value[5, 1, 0]) > 0.01
+    assert found.plateau.value.shape == (2, 2)
+    for k, name in enumerate(BOTH):
+        one = result_of(run, name, temperature=temperature, window=(4.0, 10.0))
+        for quantity in ("correlation", "running", "plateau"):
+            whole, part = getattr(found, quantity), getattr(one, quantity)
+            np.testing.assert_allclose(whole.value[..., k, k], part.value, atol=1e-12)
+            np.testing.assert_allclose(whole.stderr[..., k, k], part.stderr, atol=1e-12)
+            np.testing.assert_allclose(whole.systematic[..., k, k], part.systematic, atol=1e-12)
+
+
+@pytest.mark.parametrize("noise", [None, VelocityExchange(0.3), VelocityFlip(0.3)])
+@pytest.mark.parametrize("temperature", [None, 1.0])
+def test_totals_are_enough(noise, temperature):
+    """The same from states as from totals, from a drifting ring too."""
+    rng = np.random.default_rng(5)
+    start = State(*(rng.standard_normal((2, 40, 6)) * [[[0.5]], [[1.0]]]))
+    currents = BOTH if noise != VelocityFlip(0.3) else "energy_current"
+    options = {"temperature": temperature, "window": (4.0, 10.0)}
+    found = []
+    for observe in (None, Totals()):
+        run = evolve(EVEN, start, 0.5 * np.arange(40), noise=noise, observe=observe, rng=6)
+        found.append(result_of([run, run], currents, **options))
+    for quantity in ("correlation", "running", "plateau"):
+        states, totals = (getattr(result, quantity) for result in found)
+        np.testing.assert_allclose(totals.value, states.value, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(totals.stderr, states.stderr, rtol=1e-9, atol=1e-12)
+    assert found[0].temperature == pytest.approx(found[1].temperature, rel=1e-13)
+
+
+def test_the_temperature_of_the_runs_is_taken_with_its_error():
+    """The value at the temperature that the momenta have; the error is that of a jackknife over replicas."""
+    rng = np.random.default_rng(7)
+    chain, size = Chain(6), rng.uniform(0.7, 1.3, (60, 1))
+    run = recorded(chain, times=300, replicas=60)
+    run = dataclasses.replace(run, q=run.q * size, p=run.p * size)  # of as many temperatures
+    p = run.p - run.p.mean(axis=-1, keepdims=True)
+    heat = np.square(p).sum(axis=-1).mean(axis=0) / 5
+    found = result_of(run, window=(4.0, 10.0))
+    assert found.temperature == pytest.approx(heat.mean(), rel=1e-13)
+    current = energy_current(chain, run.q, p).sum(axis=-1)
+    squares = np.square(current).mean(axis=0) / chain.n
+
+    def statistic(samples):
+        return samples[:, 0].mean() / samples[:, 1].mean() ** 2
+
+    expected = jackknife(statistic, np.stack([squares, heat], axis=1))
+    assert found.correlation.value[0] == pytest.approx(squares.mean() / heat.mean() ** 2, rel=1e-12)
+    assert found.correlation.stderr[0] == pytest.approx(expected.stderr, rel=0.05)
+    plain = squares.std(ddof=1) / np.sqrt(60) / heat.mean() ** 2
+    assert plain > 1.5 * expected.stderr  # of a wide spread of temperatures little is left
+
+
+def test_who_is_lost_is_counted():
+    result = result_of(dataclasses.replace(recorded(), lost={3: 1.0, 4: 2.5}), window=(4.0, 10.0))
+    assert result.plateau.how == "Green-Kubo integral of 3 replicas (2 lost), read at 4 ≤ t ≤ 10"
+    assert "lost" not in result_of(recorded(), window=(4.0, 10.0)).plateau.how
+
+
+def test_a_momentum_current_needs_its_conservation():
+    for run in (
+        recorded(Chain(6, Bond(chi=1.0), Pin(chi=0.1))),
+        recorded(EVEN, noise=VelocityFlip(0.1)),
+        recorded(RING),
+    ):
+        with pytest.raises(ValueError, match=r"allowed: the momentum current where the momentum is kept"):
+            green_kubo(run, "momentum_current", window=(4.0, 10.0))
+    for currents in ("heat", (), ("energy_current",) * 2, 3, None, ["heat"], [["energy_current"]]):
+        with pytest.raises(ValueError, match=r"currents = .*; allowed: "):
+            green_kubo(recorded(EVEN), currents, window=(4.0, 10.0))
 
 
 # the temperature
@@ -325,22 +431,22 @@ def test_a_wrong_temperature_is_refused(chain, noise, boost):
     A ring that drifts is as hot as one at rest.
     """
     run = equilibrium(chain, 1.0, 16, noise=noise, boost=boost)
-    assert result_of(run, 1.0, window=(2.0, 8.0)).temperature == 1.0
+    assert result_of(run, temperature=1.0, window=(2.0, 8.0)).temperature == 1.0
     for temperature in (10.0, 1.6, 0.6, 0.1, 1e-300, 1e300):
         with pytest.raises(
             ValueError, match=r"temperature = .*, but those of the runs have (0\.[89]|1\.[012]|1;)"
         ) as error:
-            green_kubo(run, temperature, window=(2.0, 8.0))
+            green_kubo(run, temperature=temperature, window=(2.0, 8.0))
         assert f"temperature = {temperature!r}, at which" in str(error.value)
 
 
 def test_two_replicas_tell_a_temperature():
     """Of 32 momenta the mean p² is between 0.2 and 2.7 T: ten times more or less is refused."""
     run = recorded(Chain(16, Bond(chi=1.0), Pin(chi=1.0)), replicas=2)
-    result_of(run, 1.0, window=(4.0, 10.0))
+    result_of(run, temperature=1.0, window=(4.0, 10.0))
     for temperature in (10.0, 0.1):
         with pytest.raises(ValueError, match=r"temperature = .*, at which 32 momenta have a mean p²"):
-            green_kubo(run, temperature, window=(4.0, 10.0))
+            green_kubo(run, temperature=temperature, window=(4.0, 10.0))
 
 
 @pytest.mark.parametrize("free", [4, 3])
@@ -356,11 +462,11 @@ def test_the_limits_of_a_temperature(free):
     low, high = scipy.stats.chi2.ppf([5e-7, 1 - 5e-7], replicas * free) / (replicas * free)
     for inside, outside in (1.001, 0.999), (0.999, 1.001):
         limit = low - 1 / 3 if inside > 1 else high + 1 / 3
-        run = Trajectory(0.5 * np.arange(30), q, math.sqrt(limit * inside) * p, chain, 1e-6, "verlet", ())
-        result_of(run, 1.0, window=(4.0, 10.0))
-        run = Trajectory(0.5 * np.arange(30), q, math.sqrt(limit * outside) * p, chain, 1e-6, "verlet", ())
+        run = trajectory(0.5 * np.arange(30), q, math.sqrt(limit * inside) * p, chain, 1e-6)
+        result_of(run, temperature=1.0, window=(4.0, 10.0))
+        run = trajectory(0.5 * np.arange(30), q, math.sqrt(limit * outside) * p, chain, 1e-6)
         with pytest.raises(ValueError, match=r"temperature = 1.0, at which"):
-            green_kubo(run, 1.0, window=(4.0, 10.0))
+            green_kubo(run, temperature=1.0, window=(4.0, 10.0))
 
 
 @pytest.mark.parametrize(
@@ -378,9 +484,9 @@ def test_a_good_temperature_is_not_refused(n, replicas, options):
     low, high = scipy.stats.chi2.ppf([5e-7, 1 - 5e-7], (n - 1) * replicas) / ((n - 1) * replicas)
     assert not 2 * low - 1 < found < 2 * high - 1
     spacing = options.get("spacing", 0.5)
-    assert result_of(run, 2.0, window=(4 * spacing, 16 * spacing)).temperature == 2.0
+    assert result_of(run, temperature=2.0, window=(4 * spacing, 16 * spacing)).temperature == 2.0
     with pytest.raises(ValueError, match=r"temperature = 4.0, at which"):
-        green_kubo(run, 4.0, window=(4 * spacing, 16 * spacing))
+        green_kubo(run, temperature=4.0, window=(4 * spacing, 16 * spacing))
 
 
 # arguments
@@ -388,9 +494,9 @@ def test_a_good_temperature_is_not_refused(n, replicas, options):
 
 def test_bad_input():
     good, options = recorded(), {"temperature": 1.0, "window": (4.0, 10.0)}
-    for temperature in (0.0, -1.0, np.nan, np.inf, True, "1", None, 1j, [1.0, 2.0]):
+    for temperature in (0.0, -1.0, np.nan, np.inf, True, "1", 1j, [1.0, 2.0]):
         with pytest.raises(ValueError, match=r"temperature = .*; allowed: a finite number above 0"):
-            green_kubo(good, temperature, window=(4.0, 10.0))
+            green_kubo(good, temperature=temperature, window=(4.0, 10.0))
     for window in (
         (4.0, 15.0),
         (-1.0, 10.0),
@@ -402,13 +508,13 @@ def test_bad_input():
         (1, 2, 3),
     ):
         with pytest.raises(ValueError, match=r"window = .*; allowed: .*\(low, high\)"):
-            green_kubo(good, 1.0, window=window)
-    result_of(good, 1.0, window=(4.0, 7.5))  # 8 outputs
+            green_kubo(good, temperature=1.0, window=window)
+    result_of(good, temperature=1.0, window=(4.0, 7.5))  # 8 outputs
     close = 1 + 1e-8 * np.linspace(-1, 1, 30)
     for runs, message in (
         ([], "runs holds 0 replicas; allowed: at least 2"),
         (recorded(replicas=1), "runs holds 1 replicas; allowed: at least 2"),
-        (3, "runs = 3; allowed: a Trajectory, or an iterable of them"),
+        (3, "runs = 3; allowed: a Trajectory or Series, or an iterable of them"),
         ([good, 3], "runs holds 3; allowed: Trajectory"),
         ("run", "runs holds 'r'; allowed: Trajectory"),
         (recorded(Chain(6, Bond(chi=1.0), boundary="free")), "runs holds one with boundary 'free'"),
