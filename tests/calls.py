@@ -92,7 +92,6 @@ def calls():
     series = np.random.default_rng(1).normal(size=400)
     sheet = Crystal((3, 4), Bond(chi=1.0), Pin(chi=0.5))
     crystals = 0.1 * np.cos(np.arange(48.0)).reshape(2, 2, 3, 4)
-    omega = lattice.dispersion(ring, lattice.wave_numbers(4))
     flip, exchange, rotation = VelocityFlip(0.5), VelocityExchange(0.5), ThreeSiteRotation(0.5)
     square = {"chi": 1.0, "pin": 0.5, "rate": 0.5}
     fitted = Estimate(np.array([1.0, 2.1, 2.9, 4.2, 8.1]), np.full(5, 0.1), "measured")
@@ -109,9 +108,9 @@ def calls():
     for function in ("energy", "site_energy"):
         methods[f"lattice.{function}"] = {"chain": varied, "q": q, "p": p}
     for function in ("wave_field", "mode_energy", "wave_action"):
-        methods[f"lattice.{function}"] = {"chain": ring, "q": q, "p": p}
+        methods[f"lattice.{function}"] = {"medium": ring, "q": q, "p": p}
     for function in ("dispersion", "group_velocity"):
-        methods[f"lattice.{function}"] = {"chain": ring, "k": k}
+        methods[f"lattice.{function}"] = {"medium": ring, "k": k}
     for function in ("mean_energy", "heat_capacity"):
         methods[f"lattice.{function}"] = {"chain": ring, "temperature": 0.7, "quantum": True}
     for function in ("mean", "blocking", "autocorrelation_time"):
@@ -127,8 +126,17 @@ def calls():
         "lattice.State": {"q": q, "p": p},
         "lattice.bath_sites": {"chain": line, "baths": (warm, cold)},
         "lattice.kinetic_energy": {"p": p},
-        "lattice.fourier": {"f": wave(4)},
-        "lattice.inverse_fourier": {"f_hat": wave(4)},
+        "lattice.fourier": {"f": wave(4), "d": 1},
+        "lattice.inverse_fourier": {"f_hat": wave(4), "d": 1},
+        "lattice.mean_chain": {"chain": ring},
+        "lattice.phase_space": {"medium": ring, "psi": wave(4)},
+        "lattice.random_phases": {
+            "medium": ring,
+            "spectrum": np.arange(1.0, 5.0),
+            "replicas": 2,
+            "rng": 1,
+            "gaussian": True,
+        },
         "lattice.normal_modes": {"chain": varied},
         "lattice.wave_numbers": {"n": 4},
         "lattice.log_partition": {"chain": ring, "temperature": 0.7},
@@ -202,9 +210,7 @@ def calls():
             "baths": (warm, cold),
             "noise": rotation,
         },
-        "micro.wavefield.frequencies": {"couplings": np.array([2.5, -1.0, 0.0, -1.0])},
-        "micro.wavefield.propagate": {"omega": omega, "q": q, "p": p, "time": 1.5},
-        "micro.wavefield.field": {"omega": omega, "q": q, "p": p},
+        "micro.crystals.propagate": {"medium": ring, "q": q, "p": p, "time": 1.5},
         "micro.wigner.distribution": {"field": wave(8)},
         "micro.wigner.husimi": {"field": wave(16), "places": np.array([0.0, 3.5]), "width": 1.0},
         "kinetic.ballistic.absorption": {"chain": ring, "friction": 0.5, "k": k, "end": "free"},

@@ -1,6 +1,6 @@
 """What particles do: trajectories, currents, exact second moments, transport coefficients."""
 
-from . import crystals, moments, wavefield, wigner
+from . import crystals, moments, wigner
 from .currents import bath_power, energy_current
 from .evolution import BlowUp, Trajectory, evolve
 from .exact_conductivity import Conductivity, exact_kappa
@@ -19,6 +19,5 @@ __all__ = [
     "exact_kappa",
     "green_kubo",
     "moments",
-    "wavefield",
     "wigner",
 ]
