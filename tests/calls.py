@@ -93,7 +93,6 @@ def calls():
     sheet = Crystal((3, 4), Bond(chi=1.0), Pin(chi=0.5))
     crystals = 0.1 * np.cos(np.arange(48.0)).reshape(2, 2, 3, 4)
     flip, exchange, rotation = VelocityFlip(0.5), VelocityExchange(0.5), ThreeSiteRotation(0.5)
-    square = {"chi": 1.0, "pin": 0.5, "rate": 0.5}
     fitted = Estimate(np.array([1.0, 2.1, 2.9, 4.2, 8.1]), np.full(5, 0.1), "measured")
     methods = {}
     for cls in (Bond, Pin):
@@ -235,17 +234,12 @@ def calls():
             "map": map,
         },
         "kinetic.noisy.collision_matrix": {"noise": rotation, "n": 4},
-        "kinetic.noisy.conductivity": {"chain": ring, "noise": rotation},
-        "kinetic.noisy.conductivity_lattice": {"d": 3, **square},
-        "kinetic.noisy.current_correlation": {"chain": ring, "noise": rotation, "times": times},
-        "kinetic.noisy.current_correlation_lattice": {"d": 3, "times": times, **square},
+        "kinetic.noisy.conductivity": {"medium": ring, "noise": rotation},
+        "kinetic.noisy.current_correlation": {"medium": ring, "noise": rotation, "times": times},
         "kinetic.noisy.isolated_eigenvalue": {"noise": rotation},
         "kinetic.noisy.kernel": {"noise": rotation, "k": k, "k_prime": k},
-        "kinetic.noisy.pair_kernel": {"k": k.reshape(2, 2), "k_prime": k.reshape(2, 2)},
-        "kinetic.noisy.pair_rate": {"k": k.reshape(2, 2)},
         "kinetic.noisy.rate": {"noise": rotation, "k": k},
-        "kinetic.noisy.tail": {"chain": ring, "noise": rotation},
-        "kinetic.noisy.tail_lattice": {"d": 3, **square},
+        "kinetic.noisy.tail": {"medium": ring, "noise": rotation},
         "macro.diffusion.heat_kernel": {
             "x": np.array([-1.0, 0.0, 2.0]),
             "time": 1.5,
@@ -345,7 +339,7 @@ def estimates(value):
 def others(value):
     """Valid objects of the same kind as the value, and extreme ones."""
     if isinstance(value, Chain):
-        return CHAINS
+        return CHAINS + CRYSTALS
     if isinstance(value, Bond):
         laws = [{"chi": x} for x in (0.0, -1.0, 1e300, -1e308, 1e-300)] + [
             {"chi": np.ones(3)},
@@ -371,11 +365,11 @@ def others(value):
             + [State(np.ones(5), np.ones(5))]
         )
     if isinstance(value, (VelocityFlip, VelocityExchange, ThreeSiteRotation)):
-        return NOISES
+        return [*NOISES, PairRotation(1.0)]
     if isinstance(value, Crystal):
-        return CRYSTALS
+        return CRYSTALS + CHAINS[:3]
     if isinstance(value, PairRotation):
-        return [PairRotation(rate) for rate in RATES]
+        return [*(PairRotation(rate) for rate in RATES), VelocityFlip(1.0)]
     if isinstance(value, micro.moments.Moments):
         sizes = (1e-300, 1e200, 1e300)
         return [dataclasses.replace(value, **{name: x * np.ones_like(getattr(value, name))})

@@ -124,6 +124,16 @@ def cases():
         "thermal": lambda: lk.thermal(sheet, 0.7, 2, rng=3),
     }.items():
         yield f"lattice.{name} of a crystal", call
+    cube, pairs = lk.Crystal((4, 4, 4), pin=lk.Pin(chi=0.5)), lk.PairRotation(0.5)
+    k = np.array([[0.0, 0.1], [0.25, 0.5]])
+    for name, call in {
+        "conductivity": lambda: kinetic.noisy.conductivity(cube, pairs),
+        "current_correlation": lambda: kinetic.noisy.current_correlation(cube, pairs, [0.0, 0.5, 1.5]),
+        "tail": lambda: kinetic.noisy.tail(cube, pairs),
+        "kernel": lambda: kinetic.noisy.kernel(lk.PairRotation(1.0), k, k),
+        "rate": lambda: kinetic.noisy.rate(lk.PairRotation(1.0), k),
+    }.items():
+        yield f"kinetic.noisy.{name} of a crystal", call
     for shape in ((4, 5), (3, 4, 5)):
         crystal, noise = lk.Crystal(shape, pin=lk.Pin(chi=0.3)), lk.PairRotation(0.4)
         yield (

@@ -121,7 +121,7 @@ def test_mean_wave_decays_at_the_rate_of_the_kernel():
     _, late = crystals.evolve(crystal, State(0 * p, p), [t], noise=PairRotation(rate), dt=0.1, rng=6)
     wave = np.fft.fftn(late[0][:, 0], axes=(1, 2)).real[:, [0, 1, 2, 2], [1, 1, 0, 2]]
     k = np.array([[0, 1], [1, 1], [2, 0], [2, 2]]) / 4
-    phi, omega = rate * noisy.pair_rate(k), dispersion(crystal, k)
+    phi, omega = noisy.rate(PairRotation(rate), k), dispersion(crystal, k)
     expected = [
         scipy.linalg.expm(t * np.array([[0, 1], [-(w**2), -f]]))[1, 1]
         for f, w in zip(phi, omega, strict=True)
