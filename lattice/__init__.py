@@ -12,6 +12,7 @@ from .chain import Bond, Chain, Pin, State, energy, kinetic_energy, site_energy
 from .crystal import Crystal
 from .estimate import Estimate, Untrusted
 from .fits import PowerLaw, power_law
+from .modes import NormalModes, normal_modes
 from .noise import (
     Langevin,
     PairRotation,
@@ -25,13 +26,14 @@ from .replicas import ReplicaError, StoreError, ensemble
 from .stats import autocorrelation_time, blocking, jackknife, mean
 from .thermo import heat_capacity, log_partition, mean_energy, thermal
 from .waves import (
-    NormalModes,
     dispersion,
     fourier,
     group_velocity,
     inverse_fourier,
+    mean_chain,
     mode_energy,
-    normal_modes,
+    phase_space,
+    random_phases,
     wave_action,
     wave_field,
     wave_numbers,
@@ -71,10 +73,13 @@ __all__ = [
     "kinetic_energy",
     "log_partition",
     "mean",
+    "mean_chain",
     "mean_energy",
     "mode_energy",
     "normal_modes",
+    "phase_space",
     "power_law",
+    "random_phases",
     "site_energy",
     "thermal",
     "wave_action",

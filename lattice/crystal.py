@@ -116,16 +116,6 @@ class Crystal:
         return np.array(list(self.bond)), np.array([law.chi for law in self.bond.values()])
 
     @property
-    @finite
-    def frequencies(self) -> NDArray[np.float64]:
-        """ω(k) on the grid of wave vectors."""
-        (steps, chi), common = self.springs, math.lcm(*self.shape)
-        shares = [common // n for n in self.shape]
-        # whole numbers, so that a full turn is one exactly
-        turns = (np.moveaxis(np.indices(self.shape), 0, -1) @ (steps * shares).T) % common / common
-        return np.sqrt(self.pin.chi + 4 * (chi * np.sin(np.pi * turns) ** 2).sum(axis=-1))
-
-    @property
     def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Both sites of all pairs of nearest neighbours, as flat indices."""
         sites = np.arange(self.n).reshape(self.shape)

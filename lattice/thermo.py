@@ -28,7 +28,8 @@ from ._stretches import Stretches
 from ._transfer import Transfer
 from .chain import Chain, State
 from .crystal import Crystal
-from .waves import dispersion, normal_modes, wave_numbers
+from .modes import normal_modes
+from .waves import dispersion
 
 __all__ = ["heat_capacity", "log_partition", "mean_energy", "thermal"]
 
@@ -55,7 +56,7 @@ def _is_wave(chain: Chain) -> bool:
 def _frequencies(chain: Chain) -> NDArray[np.float64]:
     """The n normal frequencies, 0 for modes that cost no energy."""
     if _is_wave(chain):
-        return dispersion(chain, wave_numbers(chain.n))
+        return dispersion(chain)
     return normal_modes(chain).frequencies
 
 
@@ -65,7 +66,7 @@ def _inverse_root(chain: Chain, z: NDArray[np.float64]) -> NDArray[np.float64]:
     The symmetric root is the same matrix whichever modes it is computed from.
     """
     modes = None if _is_wave(chain) else normal_modes(chain)
-    omega = dispersion(chain, wave_numbers(chain.n)) if modes is None else modes.frequencies
+    omega = dispersion(chain) if modes is None else modes.frequencies
     inverse = np.divide(1.0, omega, out=np.zeros_like(omega), where=omega > 0)
     if modes is None:
         return np.fft.irfft(inverse[: chain.n // 2 + 1] * np.fft.rfft(z), chain.n)
@@ -80,7 +81,7 @@ def _halves(omega: NDArray[np.float64], T: float) -> NDArray[np.float64]:
 
 def _of_crystal(crystal: Crystal, z: NDArray[np.float64]) -> NDArray[np.float64]:
     """`_inverse_root` of a crystal, the sites in the last axes."""
-    omega, axes = crystal.frequencies, tuple(range(-crystal.d, 0))
+    omega, axes = dispersion(crystal), tuple(range(-crystal.d, 0))
     inverse = np.divide(1.0, omega, out=np.zeros_like(omega), where=omega > 0)
     return np.fft.ifftn(np.fft.fftn(z, axes=axes) * inverse, axes=axes).real
 

@@ -1,100 +1,178 @@
-r"""Waves of a chain: wave numbers, dispersion, the Fourier convention, modes, wave action.
+r"""Waves of chains and crystals: wave numbers, dispersion, the Fourier convention, wave fields.
 
-One convention everywhere: wave numbers :math:`k \in [0, 1)`, and
-:math:`\hat f(k) = \sum_y e^{-2\pi i k y} f(y)`.
+One convention everywhere: wave numbers :math:`k \in [0, 1)` in each direction, and
+:math:`\hat f(k) = \sum_y e^{-2\pi i k \cdot y} f(y)`.  A *medium* is a chain or a crystal.  The sites of a
+crystal, and its wave vectors, are d axes of an array, ``(..., *shape)``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._check import field, finite, instance, integer, reals, shown, work
-from .chain import MOST_SITES, Chain, canonical
+from ._check import field, finite, generator, instance, integer, reals, work
+from .chain import MOST_SITES, Bond, Chain, Pin, State, canonical
+from .crystal import MOST_NUMBERS, Crystal
 
 __all__ = [
-    "NormalModes",
     "dispersion",
     "fourier",
     "group_velocity",
     "inverse_fourier",
+    "mean_chain",
     "mode_energy",
-    "normal_modes",
+    "phase_space",
+    "random_phases",
     "wave_action",
     "wave_field",
     "wave_numbers",
 ]
 
-# Squares of frequencies below this share of the largest have too few digits left for a common solver.
-SOFT = 1e-6
-MOST_STEPS = 1e13  # of the normal modes, n³
+Medium = Chain | Crystal
 
 
-def wave_numbers(n: int) -> NDArray[np.float64]:
-    """The n wave numbers j/n of a ring of n sites, shape (n,), ascending in [0, 1).
-
-    Raises
-    ------
-    ValueError
-        If n is not a positive integer, or above 10⁹.
-    """
-    n = integer("n", n, least=1, most=MOST_SITES)
-    return np.arange(n) / n
-
-
-def _vectors(name: str, values: ArrayLike) -> NDArray[np.complex128]:
-    values = field(name, values)
-    if values.ndim == 0:
-        raise ValueError(f"{name} has shape (); allowed: (..., n)")
-    return values
-
-
-@finite
-def fourier(f: ArrayLike) -> NDArray[np.complex128]:
-    r"""The transform :math:`\hat f(k) = \sum_y e^{-2\pi i k y} f(y)` on the last axis.
-
-    Raises
-    ------
-    ValueError
-        If f has no entries, or one that is not finite.
-    """
-    return np.fft.fft(_vectors("f", f), axis=-1)
-
-
-@finite
-def inverse_fourier(f_hat: ArrayLike) -> NDArray[np.complex128]:
-    r"""The inverse :math:`f(y) = \frac1n \sum_k e^{2\pi i k y} \hat f(k)` on the last axis.
-
-    Errors as in `fourier`.
-    """
-    return np.fft.ifft(_vectors("f_hat", f_hat), axis=-1)
-
-
-def _stiffness(chain: Chain) -> tuple[float, float]:
-    """Stiffness χ of the bonds and ω₀² of the pins of a uniform chain at rest."""
-    instance("chain", chain, Chain, "a Chain")
-    if not chain.is_uniform:
-        raise ValueError("chain has coefficients that depend on the place; allowed: a uniform chain")
-    chi = float(chain.bond.curvature(0.0))
-    pin = float(chain.pin.curvature(0.0))
-    if pin < 0 or pin + 4 * chi < 0:
-        raise ValueError(f"chain has stiffness {chi} and pinning {pin}; allowed: ω² ≥ 0 for every k")
-    return chi, pin
-
-
-@finite
-def dispersion(chain: Chain, k: ArrayLike) -> NDArray[np.float64]:
-    r"""The dispersion relation :math:`\omega(k) = \sqrt{\omega_0^2 + 4\chi \sin^2 \pi k}`.
+def wave_numbers(n: int | tuple[int, ...]) -> NDArray[np.float64]:
+    """The wave numbers j/n of a ring, or the wave vectors of a torus.
 
     Parameters
     ----------
-    chain : Chain
-        A uniform chain; :math:`\chi` and :math:`\omega_0^2` are the curvatures
-        of its bond and its pin at rest.  Its boundary does not matter here.
-    k : array_like
-        Wave numbers.
+    n : int or tuple of int
+        Sites of a ring, or along each direction of a torus.
+
+    Returns
+    -------
+    (n,) array, or ``(*n, d)`` array
+        Ascending in [0, 1) along each axis; those of a torus have their components in the last one.
+
+    Raises
+    ------
+    ValueError
+        If a number of sites is not a positive integer, or there are more than 10⁹ of them.
+    """
+    shape = n if isinstance(n, tuple) and n else (n,)
+    shape = tuple(integer("n", part, least=1, most=MOST_SITES) for part in shape)
+    work("n", n, math.prod(shape), MOST_SITES)
+    axes = [np.arange(part) / part for part in shape]
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1) if isinstance(n, tuple) else axes[0]
+
+
+def _transformed(name: str, values: ArrayLike, d: int, transform) -> NDArray[np.complex128]:
+    values, d = field(name, values), integer("d", d, least=1)
+    if values.ndim < d:
+        raise ValueError(f"{name} has shape {values.shape}; allowed: at least d = {d} axes")
+    return transform(values, axes=tuple(range(-d, 0)))
+
+
+@finite
+def fourier(f: ArrayLike, *, d: int = 1) -> NDArray[np.complex128]:
+    r"""The transform :math:`\hat f(k) = \sum_y e^{-2\pi i k \cdot y} f(y)`.
+
+    Parameters
+    ----------
+    f : array_like
+        The sites in the last d axes.
+    d : int
+        Number of dimensions.
+
+    Returns
+    -------
+    array
+        In the shape of f, the wave numbers in the last d axes.
+
+    Raises
+    ------
+    ValueError
+        If f has no entries, one that is not finite or fewer than d axes.
+    """
+    return _transformed("f", f, d, np.fft.fftn)
+
+
+@finite
+def inverse_fourier(f_hat: ArrayLike, *, d: int = 1) -> NDArray[np.complex128]:
+    r"""The inverse :math:`f(y) = \frac1N \sum_k e^{2\pi i k \cdot y} \hat f(k)`, N the number of sites.
+
+    Parameters
+    ----------
+    f_hat : array_like
+        The wave numbers in the last d axes.
+    d : int
+        Number of dimensions.
+
+    Returns
+    -------
+    array
+        In the shape of f_hat, the sites in the last d axes.
+
+    Raises
+    ------
+    ValueError
+        As `fourier` does.
+    """
+    return _transformed("f_hat", f_hat, d, np.fft.ifftn)
+
+
+def _shape(medium: Medium) -> tuple[int, ...]:
+    return medium.shape if isinstance(medium, Crystal) else (medium.n,)
+
+
+def _axes(medium: Medium) -> tuple[int, ...]:
+    """Those of the sites."""
+    return tuple(range(-len(_shape(medium)), 0))
+
+
+def _springs(medium: Medium) -> tuple[NDArray[np.int64], NDArray[np.float64], float]:
+    """Steps z (springs, d) and stiffnesses χ (springs,) of the bonds, and ω₀² of the pins."""
+    instance("medium", medium, Medium, "a Chain or a Crystal")
+    if isinstance(medium, Crystal):
+        return *medium.springs, medium.pin.chi
+    if not medium.is_uniform:
+        raise ValueError(
+            "chain has coefficients that depend on the place; allowed: a uniform chain, "
+            "or the mean_chain of another"
+        )
+    chi = float(medium.bond.curvature(0.0))
+    pin = float(medium.pin.curvature(0.0))
+    if pin < 0 or pin + 4 * chi < 0:
+        raise ValueError(f"chain has stiffness {chi} and pinning {pin}; allowed: ω² ≥ 0 for every k")
+    return np.array([[1]]), np.array([chi]), pin
+
+
+def _turns(medium: Medium, steps: NDArray[np.int64], k: ArrayLike | None) -> NDArray[np.float64]:
+    """k·z for each step z, in the last axis, up to whole turns."""
+    if k is None:  # in whole numbers, so that a full turn is one exactly
+        shape = _shape(medium)
+        common = math.lcm(*shape)
+        turns = np.moveaxis(np.indices(shape), 0, -1) @ (steps * [common // n for n in shape]).T
+        return turns % common / common
+    k = reals("k", k)
+    k = k[..., None] if isinstance(medium, Chain) else k
+    if k.shape[-1:] != steps.shape[1:]:
+        raise ValueError(
+            f"k has shape {k.shape}; allowed: (..., {steps.shape[1]}), wave vectors of a crystal"
+        )
+    return np.fmod(np.fmod(k, 1.0) @ steps.T, 1.0)
+
+
+@finite
+def dispersion(medium: Medium, k: ArrayLike | None = None) -> NDArray[np.float64]:
+    r"""The dispersion relation :math:`\omega(k) = \sqrt{\omega_0^2 + 4\sum_z \chi_z \sin^2 \pi k \cdot z}`.
+
+    Parameters
+    ----------
+    medium : Chain or Crystal
+        A uniform chain, for which the sum is :math:`\chi \sin^2 \pi k`; :math:`\chi` and
+        :math:`\omega_0^2` are the curvatures of its bond and its pin at rest, and its boundary does not
+        matter here.  Or a crystal, with a term for each step z of its bonds.
+    k : array_like, optional
+        Wave numbers (...) of a chain, wave vectors (..., d) of a crystal; all those of the ring or torus
+        unless given.
+
+    Returns
+    -------
+    array
+        ω, shape (...); on the grid of wave numbers ``(*shape,)``.
 
     Raises
     ------
@@ -103,167 +181,240 @@ def dispersion(chain: Chain, k: ArrayLike) -> NDArray[np.float64]:
 
     Notes
     -----
-    This is what the Hamiltonian of Basile, Olla and Spohn, eq. (1), gives; their
-    eq. (3) has :math:`2\chi` in place of :math:`4\chi` (claim ``bos-3``).
+    This is what the Hamiltonians of Basile, Olla and Spohn, eqs. (1) and (45), give; their
+    eq. (3) has :math:`2\chi` in place of :math:`4\chi` (claim ``bos-3``).  Their general couplings are
+    :math:`\alpha(\pm z) = -\chi_z`, and :math:`\omega^2 = \hat\alpha`.
     """
-    chi, pin = _stiffness(chain)
-    return np.sqrt(pin + 4 * chi * np.sin(np.pi * reals("k", k)) ** 2)
+    steps, chi, pin = _springs(medium)
+    return np.sqrt(pin + 4 * (chi * np.sin(np.pi * _turns(medium, steps, k)) ** 2).sum(axis=-1))
 
 
 @finite
-def group_velocity(chain: Chain, k: ArrayLike) -> NDArray[np.float64]:
-    r"""The group velocity :math:`\omega'(k)/2\pi = \chi \sin(2\pi k)/\omega(k)`, in sites per unit time.
+def group_velocity(medium: Medium, k: ArrayLike | None = None) -> NDArray[np.float64]:
+    r"""The group velocity :math:`v = \nabla\omega/2\pi = \sum_z z\, \chi_z \sin(2\pi k \cdot z)/\omega`.
 
-    Without a pin it jumps from :math:`-\sqrt\chi` to :math:`+\sqrt\chi` at k = 0;
-    the value there is 0, the mean of the two.  Parameters and errors as in `dispersion`.
-    """
-    chi, pin = _stiffness(chain)
-    k = reals("k", k) % 1.0
-    sine, cosine = np.sin(np.pi * k), np.cos(np.pi * k)
-    if pin == 0:
-        return np.sqrt(chi) * cosine * np.sign(sine)
-    omega = np.sqrt(pin + 4 * chi * sine**2)
-    # where a negative χ takes ω to 0 at the edge of the zone, v is 0 by the same convention
-    return np.divide(2 * chi * sine * cosine, omega, out=np.zeros_like(omega), where=omega > 0)
+    In sites per unit time.  Where ω is 0, without a pin at k = 0 for example, v is given as 0, the mean over
+    all directions.  That of an unpinned chain jumps there from :math:`-\sqrt\chi` to :math:`+\sqrt\chi`.
 
-
-@dataclass(frozen=True, eq=False)
-class NormalModes:
-    r"""The eigenvectors of the stiffness matrix, :math:`\Phi u_a = \omega_a^2 u_a`.
-
-    Attributes
+    Parameters
     ----------
-    frequencies : (n,) array
-        :math:`\omega_a`, ascending.
-    shapes : (n, n) array
-        Row a is the unit vector :math:`u_a` over the sites.
-    """
+    medium, k
+        As in `dispersion`.
 
-    frequencies: NDArray[np.float64]
-    shapes: NDArray[np.float64]
-
-
-def _parts(chain: Chain) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The translations of what bonds hold together, unit vectors (parts, n), and which a pin or a wall holds.
-
-    Bonds without stiffness cut the chain.  The translation of a part that nothing holds costs no energy.
-    """
-    n = chain.n
-    bonds = np.broadcast_to(chain.bond.curvature(0.0), chain.n_bonds) != 0
-    held = np.broadcast_to(chain.pin.curvature(0.0), n) != 0
-    beside = chain._slots(bonds)  # to the left of each site, and to the right of the last
-    part = np.cumsum(beside[:n] == 0)
-    if chain.periodic and bonds[-1]:
-        part[part == part[-1]] = part[0]  # over the end of the ring
-    for end, site, slot in zip(chain.ends, (0, -1), (0, n), strict=True):
-        if end == "fixed" and beside[slot]:
-            held = held | (part == part[site])
-    shapes = np.array([part == name for name in np.unique(part)], dtype=np.float64)
-    return shapes / np.sqrt(shapes.sum(axis=1, keepdims=True)), shapes @ held > 0
-
-
-def _soft(chain: Chain, parts: NDArray[np.float64], held: NDArray[np.bool_]) -> tuple[NDArray, NDArray]:
-    """Frequencies, the highest first, and modes in columns, to relative round-off however soft they are.
-
-    Without negative coefficients the energy is a sum of squares, and the frequencies are the singular
-    values of a matrix of differences whose rows are scaled by the roots of the stiffnesses.  Where the
-    translations of parts, whose bonds say exactly nothing, are coordinates of their own, Jacobi's method
-    finds those as precisely as the stiffnesses are known (LAPACK's dgejsv).
-    """
-    from scipy.linalg import lapack  # a good part of the import, and few chains need it
-
-    others = np.linalg.qr(parts.T, mode="complete")[0][:, len(parts) :]
-    basis = np.concatenate([parts[held].T, others], axis=1)
-    stiffness = np.concatenate([np.broadcast_to(chain.bond.curvature(0.0), chain.n_bonds),
-                                np.broadcast_to(chain.pin.curvature(0.0), chain.n)])  # fmt: skip
-    rows = np.concatenate([chain._stretches(basis.T).T, basis])[stiffness > 0]
-    rows *= np.sqrt(stiffness[stiffness > 0])[:, None]
-    values, _, columns, scales, _, failed = lapack.dgejsv(
-        rows, joba=2, jobu=3, jobv=0, jobr=0, jobt=0, jobp=0
-    )
-    if failed:
-        raise RuntimeError(f"the slowest modes of {shown(chain)} were not found")
-    return values * (scales[0] / scales[1]), basis @ columns
-
-
-@finite
-def normal_modes(chain: Chain) -> NormalModes:
-    """The normal modes of a chain's harmonic part, for any boundary and any coefficients.
-
-    Each part that neither a pin nor a wall holds has one translation: its frequency is 0 and its shape
-    constant, exactly.  All other frequencies of a chain without negative coefficients are above 0, however
-    soft a pin is; their relative error is below 1e-9, and that of the softest of the order of round-off.
+    Returns
+    -------
+    array
+        v, shape (...) for a chain, (..., d) for a crystal.
 
     Raises
     ------
     ValueError
-        If the chain at rest is unstable, or has more than 20,000 sites.
-    RuntimeError
-        If the slowest modes are not found.
+        As `dispersion` does.
     """
-    instance("chain", chain, Chain, "a Chain")
-    work("chain", chain, float(chain.n) ** 3, MOST_STEPS)
-    matrix, (parts, held) = chain.stiffness_matrix(), _parts(chain)
-    still = parts[~held]
-    moving = chain.n - len(still)
-    scale = np.abs(matrix).sum(axis=1).max()  # at least the largest ω²
-    if len(still):  # far above all others, which are then orthogonal to them
-        matrix += 2 * scale * still.T @ still
-    squares, columns = np.linalg.eigh(matrix)
-    squares, columns = squares[:moving], columns[:, :moving]
-    if np.any(chain.bond.curvature(0.0) < 0) or np.any(chain.pin.curvature(0.0) < 0):
-        roundoff = chain.n * np.finfo(float).eps * scale
-        if moving and squares[0] < -roundoff:
-            raise ValueError(f"chain has a mode of ω² = {squares[0]:.3g}; allowed: ω² ≥ 0 for every mode")
-        frequencies = np.sqrt(np.where(squares > roundoff, squares, 0.0))
-    elif moving and squares[0] < SOFT * scale:
-        frequencies, columns = (found[..., ::-1] for found in _soft(chain, parts, held))
+    steps, chi, pin = _springs(medium)
+    turns = _turns(medium, steps, k)
+    sine, cosine = np.sin(np.pi * turns), np.cos(np.pi * turns)
+    if pin == 0 and len(chi) == 1:  # however long the wave
+        v = (np.sqrt(chi) * cosine * np.sign(sine)) @ steps
     else:
-        frequencies = np.sqrt(squares)
-    return NormalModes(
-        np.concatenate([np.zeros(len(still)), frequencies]), np.concatenate([still, columns.T])
-    )
+        omega = np.sqrt(pin + 4 * (chi * sine**2).sum(axis=-1, keepdims=True))
+        flow = (2 * chi * sine * cosine) @ steps
+        v = np.divide(flow, omega, out=np.zeros_like(flow), where=omega > 0)
+    return v[..., 0] if isinstance(medium, Chain) else v
+
+
+def mean_chain(chain: Chain) -> Chain:
+    """The mean harmonic chain of a ring: uniform, with the means of the curvatures at rest.
+
+    Its plane waves are what the modes of a chain with bonds that differ, or are anharmonic, are taken to be.
+
+    Raises
+    ------
+    ValueError
+        If the chain is not a ring.
+    """
+    if not instance("chain", chain, Chain, "a Chain").periodic:
+        raise ValueError(f"chain has boundary = {chain.boundary!r}; allowed: a ring, 'periodic'")
+    laws = {"bond": Bond, "pin": Pin}
+    means = {name: np.mean(getattr(chain, name).curvature(0.0)) for name in laws}
+    return Chain(chain.n, **{name: law(chi=means[name]) for name, law in laws.items()})
+
+
+def _frequencies(medium: Medium) -> NDArray[np.float64]:
+    """ω on the grid, of a chain that of its mean chain."""
+    instance("medium", medium, Medium, "a Chain or a Crystal")
+    return dispersion(mean_chain(medium) if isinstance(medium, Chain) else medium)
 
 
 @finite
-def wave_field(chain: Chain, q: ArrayLike, p: ArrayLike) -> NDArray[np.complex128]:
-    r"""The wave field :math:`\psi = (\tilde\omega * q + i p)/\sqrt2`, shape (..., n).
+def wave_field(medium: Medium, q: ArrayLike, p: ArrayLike) -> NDArray[np.complex128]:
+    r"""The wave field :math:`\psi = (\tilde\omega * q + i p)/\sqrt2`.
 
     In Fourier space :math:`\hat\psi(k) = (\omega(k) \hat q(k) + i \hat p(k))/\sqrt2`;
     the harmonic dynamics turns it by :math:`e^{-i\omega(k) t}`, and
-    :math:`\sum_y |\psi(y)|^2` is the energy (Basile, Olla and Spohn, eq. (13)).
+    :math:`\sum_y |\psi(y)|^2` is the energy (Basile, Olla and Spohn, eqs. (13) and (50)).
+
+    Parameters
+    ----------
+    medium : Chain or Crystal
+        A crystal, or a ring with any coefficients: its waves are those of its `mean_chain`.  Of a chain that
+        is not uniform or not harmonic ψ then holds the energy of the mean chain, and turns only nearly so.
+    q, p : array_like
+        Displacements and momenta, (..., n) of a chain, ``(..., *shape)`` of a crystal, whose components are
+        among the first axes.
+
+    Returns
+    -------
+    array
+        ψ, in the shape of q.
 
     Raises
     ------
     ValueError
-        If the chain is not a uniform harmonic ring, or the shape of q or p does not fit or an entry is not
-        finite.
+        If the chain is not a ring or its mean chain not stable, or the shape of q or p does not fit or an
+        entry is not finite.
     """
-    q, p = canonical(instance("chain", chain, Chain, "a Chain"), q, p)
-    if not (chain.periodic and chain.is_harmonic):
-        raise ValueError(
-            "chain is not a harmonic ring; allowed: boundary 'periodic', no anharmonic coefficient"
-        )
-    omega = dispersion(chain, wave_numbers(chain.n))
-    return (np.fft.ifft(omega * np.fft.fft(q)).real + 1j * p) / np.sqrt(2)
+    omega, axes = _frequencies(medium), _axes(medium)
+    q, p = canonical(medium, q, p)
+    return (np.fft.ifftn(omega * np.fft.fftn(q, axes=axes), axes=axes).real + 1j * p) / np.sqrt(2)
 
 
 @finite
-def mode_energy(chain: Chain, q: ArrayLike, p: ArrayLike) -> NDArray[np.float64]:
-    r"""The energy at each wave number, :math:`W(k) = |\hat\psi(k)|^2/n`, shape (..., n).
+def phase_space(medium: Medium, psi: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    r"""The inverse of `wave_field`: :math:`\hat q = \sqrt2\, \widehat{\mathrm{Re}\,\psi}/\omega`,
+    :math:`p = \sqrt2\, \mathrm{Im}\,\psi`.
 
-    Its mean over k, the discrete :math:`\int dk\, W`, is the energy per site.  Errors as in `wave_field`.
+    Parameters
+    ----------
+    medium : Chain or Crystal
+        As in `wave_field`.
+    psi : array_like
+        ψ, (..., n) of a chain, ``(..., *shape)`` of a crystal.
+
+    Returns
+    -------
+    q, p : arrays
+        Displacements and momenta, in the shape of ψ.  What the real part of ψ has along waves of frequency 0
+        no displacement can give: it is left out, and q is 0 along them.
+
+    Raises
+    ------
+    ValueError
+        As `wave_field` does.
     """
-    return np.abs(np.fft.fft(wave_field(chain, q, p))) ** 2 / chain.n
+    omega, axes = _frequencies(medium), _axes(medium)
+    psi = field("psi", psi)
+    if psi.shape[-len(axes) :] != omega.shape:
+        raise ValueError(f"psi has shape {psi.shape}; allowed: (..., {str(omega.shape)[1:]}")
+    q = np.fft.fftn(psi.real, axes=axes)
+    q = np.divide(q, omega, out=np.zeros_like(q), where=omega > 0)
+    return np.sqrt(2) * np.fft.ifftn(q, axes=axes).real, np.sqrt(2) * psi.imag
 
 
 @finite
-def wave_action(chain: Chain, q: ArrayLike, p: ArrayLike) -> NDArray[np.float64]:
-    r"""The wave action :math:`W(k)/\omega(k)`, shape (..., n).
+def mode_energy(medium: Medium, q: ArrayLike, p: ArrayLike) -> NDArray[np.float64]:
+    r"""The energy at each wave number, :math:`W(k) = |\hat\psi(k)|^2/N`, N the number of sites.
 
-    Without a pin the mode k = 0 is a translation, not a wave; its action is
-    given as 0.  Errors as in `wave_field`.
+    Its mean over k, the discrete :math:`\int dk\, W`, is the energy per site of the modes of `wave_field`.
+
+    Parameters
+    ----------
+    medium, q, p
+        As in `wave_field`.
+
+    Returns
+    -------
+    array
+        W, in the shape of q.
+
+    Raises
+    ------
+    ValueError
+        As `wave_field` does.
     """
-    energy = mode_energy(chain, q, p)
-    omega = dispersion(chain, wave_numbers(chain.n))
+    psi = wave_field(medium, q, p)
+    return np.abs(np.fft.fftn(psi, axes=_axes(medium))) ** 2 / medium.n
+
+
+@finite
+def wave_action(medium: Medium, q: ArrayLike, p: ArrayLike) -> NDArray[np.float64]:
+    r"""The wave action :math:`W(k)/\omega(k)` of the modes of `wave_field`.
+
+    A wave of frequency 0 is a translation; its action is given as 0.
+
+    Parameters
+    ----------
+    medium, q, p
+        As in `wave_field`.
+
+    Returns
+    -------
+    array
+        W/ω, in the shape of q.
+
+    Raises
+    ------
+    ValueError
+        As `wave_field` does.
+    """
+    energy, omega = mode_energy(medium, q, p), _frequencies(medium)
     return np.divide(energy, omega, out=np.zeros_like(energy), where=omega > 0)
+
+
+@finite
+def random_phases(
+    medium: Medium,
+    spectrum: ArrayLike,
+    replicas: int,
+    *,
+    rng: np.random.Generator | int,
+    gaussian: bool = False,
+) -> State:
+    r"""Random states with a given energy W(k) at each wave number and independent phases.
+
+    Parameters
+    ----------
+    medium : Chain or Crystal
+        As in `wave_field`.
+    spectrum : array_like
+        W, (n,) of a chain, ``(*shape,)`` or, with one for each polarisation, ``(d, *shape)`` of a crystal;
+        not negative.
+    replicas : int
+        Number of states.
+    rng : Generator or seed
+        Where the randomness comes from; a Generator is advanced.
+    gaussian : bool
+        Every :math:`\hat\psi(k)` has the modulus :math:`\sqrt{N W(k)}` and a phase that is uniform; or, if
+        true, is a complex Gaussian number of this mean square.  With W = T that is the canonical
+        ensemble of the harmonic ring or crystal.
+
+    Returns
+    -------
+    State
+        q and p, (replicas, n) or ``(replicas, d, *shape)``; W is their `mode_energy`, or its mean.  Waves of
+        frequency 0 have no displacement, as in `phase_space`, and half of their W on average.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as stated, or as `wave_field` does.
+    """
+    instance("medium", medium, Medium, "a Chain or a Crystal")
+    shape = _shape(medium)
+    full = (medium.d, *shape) if isinstance(medium, Crystal) else shape
+    spectrum = reals("spectrum", spectrum)
+    if spectrum.shape not in (shape, full) or (spectrum < 0).any():
+        raise ValueError(
+            f"spectrum of shape {spectrum.shape}; allowed: numbers of at least 0 of shape {shape}"
+            + (f" or {full}" if full != shape else "")
+        )
+    replicas, rng = integer("replicas", replicas, least=1), generator(rng)
+    instance("gaussian", gaussian, bool, "True or False")
+    size, axes = (replicas, *full), _axes(medium)
+    work("replicas", replicas, 2.0 * math.prod(size), MOST_NUMBERS)
+    if gaussian:  # the modes of white noise
+        real, imaginary = rng.normal(scale=math.sqrt(0.5), size=(2, *size))
+        modes = np.fft.fftn(real + 1j * imaginary, axes=axes)
+    else:
+        modes = math.sqrt(medium.n) * np.exp(2j * np.pi * rng.random(size))
+    return State(*phase_space(medium, np.fft.ifftn(modes * np.sqrt(spectrum), axes=axes)))

@@ -95,9 +95,7 @@ def calls():
     series = np.random.default_rng(1).normal(size=400)
     sheet = Crystal((3, 4), Bond(chi=1.0), Pin(chi=0.5))
     crystals = 0.1 * np.cos(np.arange(48.0)).reshape(2, 2, 3, 4)
-    omega = lattice.dispersion(ring, lattice.wave_numbers(4))
     flip, exchange, rotation = VelocityFlip(0.5), VelocityExchange(0.5), ThreeSiteRotation(0.5)
-    square = {"chi": 1.0, "pin": 0.5, "rate": 0.5}
     fitted = Estimate(np.array([1.0, 2.1, 2.9, 4.2, 8.1]), np.full(5, 0.1), "measured")
     methods = {}
     for cls in (Bond, Pin):
@@ -112,9 +110,9 @@ def calls():
     for function in ("energy", "site_energy"):
         methods[f"lattice.{function}"] = {"chain": varied, "q": q, "p": p}
     for function in ("wave_field", "mode_energy", "wave_action"):
-        methods[f"lattice.{function}"] = {"chain": ring, "q": q, "p": p}
+        methods[f"lattice.{function}"] = {"medium": ring, "q": q, "p": p}
     for function in ("dispersion", "group_velocity"):
-        methods[f"lattice.{function}"] = {"chain": ring, "k": k}
+        methods[f"lattice.{function}"] = {"medium": ring, "k": k}
     for function in ("mean_energy", "heat_capacity"):
         methods[f"lattice.{function}"] = {"chain": ring, "temperature": 0.7, "quantum": True}
     for function in ("mean", "blocking", "autocorrelation_time"):
@@ -130,8 +128,17 @@ def calls():
         "lattice.State": {"q": q, "p": p},
         "lattice.bath_sites": {"chain": line, "baths": (warm, cold)},
         "lattice.kinetic_energy": {"p": p},
-        "lattice.fourier": {"f": wave(4)},
-        "lattice.inverse_fourier": {"f_hat": wave(4)},
+        "lattice.fourier": {"f": wave(4), "d": 1},
+        "lattice.inverse_fourier": {"f_hat": wave(4), "d": 1},
+        "lattice.mean_chain": {"chain": ring},
+        "lattice.phase_space": {"medium": ring, "psi": wave(4)},
+        "lattice.random_phases": {
+            "medium": ring,
+            "spectrum": np.arange(1.0, 5.0),
+            "replicas": 2,
+            "rng": 1,
+            "gaussian": True,
+        },
         "lattice.normal_modes": {"chain": varied},
         "lattice.wave_numbers": {"n": 4},
         "lattice.log_partition": {"chain": ring, "temperature": 0.7},
@@ -216,9 +223,7 @@ def calls():
             "baths": (warm, cold),
             "noise": rotation,
         },
-        "micro.wavefield.frequencies": {"couplings": np.array([2.5, -1.0, 0.0, -1.0])},
-        "micro.wavefield.propagate": {"omega": omega, "q": q, "p": p, "time": 1.5},
-        "micro.wavefield.field": {"omega": omega, "q": q, "p": p},
+        "micro.crystals.propagate": {"medium": ring, "q": q, "p": p, "time": 1.5},
         "micro.wigner.distribution": {"field": wave(8)},
         "micro.wigner.husimi": {"field": wave(16), "places": np.array([0.0, 3.5]), "width": 1.0},
         "kinetic.ballistic.absorption": {"chain": ring, "friction": 0.5, "k": k, "end": "free"},
@@ -243,17 +248,12 @@ def calls():
             "map": map,
         },
         "kinetic.noisy.collision_matrix": {"noise": rotation, "n": 4},
-        "kinetic.noisy.conductivity": {"chain": ring, "noise": rotation},
-        "kinetic.noisy.conductivity_lattice": {"d": 3, **square},
-        "kinetic.noisy.current_correlation": {"chain": ring, "noise": rotation, "times": times},
-        "kinetic.noisy.current_correlation_lattice": {"d": 3, "times": times, **square},
+        "kinetic.noisy.conductivity": {"medium": ring, "noise": rotation},
+        "kinetic.noisy.current_correlation": {"medium": ring, "noise": rotation, "times": times},
         "kinetic.noisy.isolated_eigenvalue": {"noise": rotation},
         "kinetic.noisy.kernel": {"noise": rotation, "k": k, "k_prime": k},
-        "kinetic.noisy.pair_kernel": {"k": k.reshape(2, 2), "k_prime": k.reshape(2, 2)},
-        "kinetic.noisy.pair_rate": {"k": k.reshape(2, 2)},
         "kinetic.noisy.rate": {"noise": rotation, "k": k},
-        "kinetic.noisy.tail": {"chain": ring, "noise": rotation},
-        "kinetic.noisy.tail_lattice": {"d": 3, **square},
+        "kinetic.noisy.tail": {"medium": ring, "noise": rotation},
         "macro.diffusion.heat_kernel": {
             "x": np.array([-1.0, 0.0, 2.0]),
             "time": 1.5,
@@ -353,7 +353,7 @@ def estimates(value):
 def others(value):
     """Valid objects of the same kind as the value, and extreme ones."""
     if isinstance(value, Chain):
-        return CHAINS
+        return CHAINS + CRYSTALS
     if isinstance(value, Bond):
         laws = [{"chi": x} for x in (0.0, -1.0, 1e300, -1e308, 1e-300)] + [
             {"chi": np.ones(3)},
@@ -379,11 +379,11 @@ def others(value):
             + [State(np.ones(5), np.ones(5))]
         )
     if isinstance(value, (VelocityFlip, VelocityExchange, ThreeSiteRotation)):
-        return NOISES
+        return [*NOISES, PairRotation(1.0)]
     if isinstance(value, Crystal):
-        return CRYSTALS
+        return CRYSTALS + CHAINS[:3]
     if isinstance(value, PairRotation):
-        return [PairRotation(rate) for rate in RATES]
+        return [*(PairRotation(rate) for rate in RATES), VelocityFlip(1.0)]
     if isinstance(value, micro.moments.Moments):
         sizes = (1e-300, 1e200, 1e300)
         return [dataclasses.replace(value, **{name: x * np.ones_like(getattr(value, name))})

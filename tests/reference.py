@@ -112,6 +112,28 @@ def cases():  # noqa: C901 - a list
             "micro.exact_kappa": lambda n: micro.exact_kappa(pinned, n),
         }.items():
             yield f"{name} {word}", lambda call=call, noise=noise: call(noise)
+    sheet = lk.Crystal((3, 4), lk.Bond(chi=1.3), lk.Pin(chi=0.4))
+    u = wave(48).reshape(2, 2, 3, 4)
+    for name, call in {
+        "dispersion": lambda: lk.dispersion(sheet),
+        "group_velocity": lambda: lk.group_velocity(sheet),
+        "fourier": lambda: lk.fourier(u, d=2),
+        "wave_field": lambda: lk.wave_field(sheet, u.real, u.imag),
+        "phase_space": lambda: lk.phase_space(sheet, u),
+        "random_phases": lambda: lk.random_phases(sheet, np.arange(12.0).reshape(3, 4), 2, rng=3),
+        "thermal": lambda: lk.thermal(sheet, 0.7, 2, rng=3),
+    }.items():
+        yield f"lattice.{name} of a crystal", call
+    cube, pairs = lk.Crystal((4, 4, 4), pin=lk.Pin(chi=0.5)), lk.PairRotation(0.5)
+    k = np.array([[0.0, 0.1], [0.25, 0.5]])
+    for name, call in {
+        "conductivity": lambda: kinetic.noisy.conductivity(cube, pairs),
+        "current_correlation": lambda: kinetic.noisy.current_correlation(cube, pairs, [0.0, 0.5, 1.5]),
+        "tail": lambda: kinetic.noisy.tail(cube, pairs),
+        "kernel": lambda: kinetic.noisy.kernel(lk.PairRotation(1.0), k, k),
+        "rate": lambda: kinetic.noisy.rate(lk.PairRotation(1.0), k),
+    }.items():
+        yield f"kinetic.noisy.{name} of a crystal", call
     for shape in ((4, 5), (3, 4, 5)):
         crystal, noise = lk.Crystal(shape, pin=lk.Pin(chi=0.3)), lk.PairRotation(0.4)
         yield (

@@ -31,7 +31,6 @@ INFINITE = {
     "lattice.Estimate.deviation",
     "micro.exact_kappa",
     "kinetic.noisy.conductivity",
-    "kinetic.noisy.conductivity_lattice",
 }
 
 # What is put in the place of an argument: a name, a function of the valid value and of a place in it
@@ -198,6 +197,8 @@ def attacks(argument, value, optional):
             found[f"{str(x)[:6]} inside"] = (lambda value, place, x=x: (*value[:-1], x), False)
     one = value[-1] if kind == "objects" else value
     for i, other in enumerate(others(one)):
+        if argument == "self" and type(other) is not type(one):
+            continue
         found[f"other {i}"] = (
             lambda value, place, x=other: (*value[:-1], x) if isinstance(value, tuple) else x,
             False,

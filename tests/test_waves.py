@@ -1,20 +1,21 @@
-"""Waves: closed forms, tiny dense systems and energies as oracles."""
-
-import math
+"""Waves of chains and crystals: closed forms, tiny dense systems and energies as oracles."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lattice import Bond, Chain, Pin, energy
+from lattice import Bond, Chain, Crystal, Pin, energy, mean
+from lattice.modes import normal_modes
 from lattice.waves import (
     dispersion,
     fourier,
     group_velocity,
     inverse_fourier,
+    mean_chain,
     mode_energy,
-    normal_modes,
+    phase_space,
+    random_phases,
     wave_action,
     wave_field,
     wave_numbers,
@@ -22,13 +23,18 @@ from lattice.waves import (
 
 PINNED = Chain(12, Bond(chi=1.3), Pin(chi=0.4))
 UNPINNED = Chain(12, Bond(chi=1.3))
+SHEET, BLOCK = Crystal((4, 6), Bond(chi=1.3), Pin(chi=0.4)), Crystal((3, 4, 3), Bond(chi=0.7))
+FAR = Crystal((5, 4), {(1, 0): Bond(chi=1.0), (0, 1): Bond(chi=0.6), (2, -1): Bond(chi=0.3)}, Pin(chi=0.2))
+UNEVEN = Chain(6, Bond(chi=[1.0, 2.0, 0.5, 3.0, 1.5, 1.0], alpha=0.3, J=0.25, m=2.0), Pin(chi=np.arange(6.0)))
 
 
 def test_wave_numbers_cover_one_zone():
     assert wave_numbers(4).tolist() == [0.0, 0.25, 0.5, 0.75]
+    assert wave_numbers((2, 4))[1, 3].tolist() == [0.5, 0.75]
+    assert wave_numbers((5,)).shape == (5, 1)
 
 
-@pytest.mark.parametrize("n", [0, -3, 2.0, True])
+@pytest.mark.parametrize("n", [0, -3, 2.0, True, (), (3, 0), (3, 2.0), [3, 3]])
 def test_wave_numbers_reject(n):
     with pytest.raises(ValueError, match=r"n = .*; allowed: an integer at least 1"):
         wave_numbers(n)
@@ -44,124 +50,57 @@ def test_fourier_is_the_stated_sum():
     np.testing.assert_allclose(inverse_fourier(fourier(f)), f, atol=1e-14)
 
 
-@pytest.mark.parametrize("chain", [PINNED, UNPINNED])
-def test_dispersion_is_the_spectrum_of_the_ring(chain):
-    squares = np.linalg.eigvalsh(chain.stiffness_matrix())
-    np.testing.assert_allclose(np.sort(dispersion(chain, wave_numbers(12)) ** 2), squares, atol=1e-13)
+def test_fourier_of_a_torus_is_the_stated_sum():
+    f = np.random.default_rng(1).normal(size=(2, 3, 4))
+    k, y = wave_numbers((3, 4)), np.moveaxis(np.indices((3, 4)), 0, -1)
+    waves = np.exp(-2j * np.pi * np.einsum("abi,cdi->abcd", k, y))
+    np.testing.assert_allclose(fourier(f, d=2), np.einsum("abcd,rcd->rab", waves, f), atol=1e-13)
+    np.testing.assert_allclose(inverse_fourier(fourier(f, d=2), d=2), f, atol=1e-14)
+    np.testing.assert_array_equal(fourier(f), np.fft.fft(f))
+    for d in (0, 4):
+        with pytest.raises(ValueError, match=r"d = .*; allowed|f has shape .*; allowed: at least d = 4 axes"):
+            fourier(f, d=d)
 
 
-@pytest.mark.parametrize("ends", ["fixed", "free"])
-def test_normal_modes_of_open_chains(ends):
-    # standing waves: k = a/2(n+1) between walls, k = a/2n between free ends
-    n = 9
-    chain = Chain(n, Bond(chi=1.3), Pin(chi=0.4), boundary=ends)
-    k = np.arange(1, n + 1) / (2 * (n + 1)) if ends == "fixed" else np.arange(n) / (2 * n)
-    modes = normal_modes(chain)
-    np.testing.assert_allclose(modes.frequencies, dispersion(chain, k), rtol=1e-12)
-    np.testing.assert_allclose(modes.shapes @ modes.shapes.T, np.eye(n), atol=1e-13)
-    rebuilt = modes.shapes.T @ np.diag(modes.frequencies**2) @ modes.shapes
-    np.testing.assert_allclose(rebuilt, chain.stiffness_matrix(), atol=1e-13)
+def hessian(medium):
+    """Second derivatives of the energy of one polarisation at rest, by polarisation of a quadratic form."""
+    if isinstance(medium, Chain):
+        return medium.stiffness_matrix()
+    unit = np.zeros((medium.n, medium.d, medium.n))
+    unit[:, 0] = np.eye(medium.n)
+
+    def form(q):
+        q = q.reshape(*q.shape[:-2], medium.d, *medium.shape)
+        return 2 * medium.energy(q, 0 * q)
+
+    return (form(unit[:, None] + unit) - form(unit[:, None] - unit)) / 4
 
 
-def test_normal_modes_of_a_disordered_chain_and_its_translation():
-    chain = Chain(6, Bond(chi=[1.0, 2.0, 0.5, 3.0, 1.5]), boundary="free")
-    modes = normal_modes(chain)
-    assert modes.frequencies[0] == 0.0
-    np.testing.assert_allclose(np.abs(modes.shapes[0]), 6**-0.5, rtol=1e-12)
+@pytest.mark.parametrize("medium", [PINNED, UNPINNED, SHEET, BLOCK, FAR], ids=type)
+def test_dispersion_is_the_spectrum_of_the_ring_or_torus(medium):
+    squares = np.linalg.eigvalsh(hessian(medium))
+    np.testing.assert_allclose(np.sort(dispersion(medium), axis=None) ** 2, squares, atol=1e-13)
+    k = wave_numbers(medium.n if isinstance(medium, Chain) else medium.shape)
+    np.testing.assert_allclose(dispersion(medium, k - 1), dispersion(medium), atol=1e-14)
 
 
-SIXTEEN = np.arange(16) / 32  # wave numbers of 16 sites with free ends
+def test_slow_waves_are_not_still():
+    """A pin of 1e-14, and a torus whose second direction is softer by 1e13, to twelve digits."""
+    k, soft = wave_numbers((4, 6)), 1e-13
+    expected = 2 * np.sqrt(np.sin(np.pi * k) ** 2 @ [1, soft])
+    found = dispersion(Crystal((4, 6), {(1, 0): Bond(chi=1.0), (0, 1): Bond(chi=soft)}))
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert np.count_nonzero(found == 0) == 1
+    for medium in (Chain(12, pin=Pin(chi=1e-14)), Crystal((12,), pin=Pin(chi=1e-14))):
+        np.testing.assert_allclose(dispersion(medium)[0], 1e-7, rtol=1e-12)
+    np.testing.assert_allclose(dispersion(UNPINNED, [1e-20, -1e-20]), 2e-20 * np.pi * 1.3**0.5, rtol=1e-12)
 
 
-@pytest.mark.parametrize("pin", [1e-8, 1e-14, 1e-30, 1e-200])
-def test_soft_modes_to_twelve_digits(pin):
-    """A pin holds a chain however soft it is: open, uniform and with coefficients of the same value."""
-    expected = np.sqrt(pin + 4 * 1.3 * np.sin(np.pi * SIXTEEN) ** 2)
-    for bond in (Bond(chi=1.3), Bond(chi=np.full(15, 1.3))):
-        modes = normal_modes(Chain(16, bond, Pin(chi=pin), "free"))
-        np.testing.assert_allclose(modes.frequencies, expected, rtol=1e-12)
-        np.testing.assert_allclose(modes.shapes @ modes.shapes.T, np.eye(16), atol=1e-13)
-        np.testing.assert_allclose(np.abs(modes.shapes[0]), 0.25, rtol=1e-12)
-    ring = normal_modes(Chain(16, Bond(chi=np.full(16, 1.3)), Pin(chi=pin)))
-    expected = np.sort(dispersion(Chain(16, Bond(chi=1.3), Pin(chi=pin)), wave_numbers(16)))
-    np.testing.assert_allclose(ring.frequencies, expected, rtol=1e-12)
-
-
-@pytest.mark.parametrize("pin", [1.0, 1e-14, 1e-100])
-@pytest.mark.parametrize("site", [0, 3, 9])
-def test_one_pin_holds_a_disordered_chain(pin, site):
-    """Kirchhoff: the product of the ω² of a line held at one site is the pin times all the χ."""
-    chi = 10.0 ** np.random.default_rng(site).uniform(-4, 4, 9)
-    pins = np.zeros(10)
-    pins[site] = pin
-    frequencies = normal_modes(Chain(10, Bond(chi=chi), Pin(chi=pins), "free")).frequencies
-    assert frequencies[0] > 0
-    expected = math.log(pin) + np.log(chi).sum()
-    assert abs(2 * np.log(frequencies).sum() - expected) < 1e-10
-
-
-@pytest.mark.parametrize("pin", [1.0, 1e-14, 1e-100])
-def test_one_pin_holds_a_disordered_ring(pin):
-    """The same with all but one of the χ, in turn: a ring of bonds falls into lines."""
-    chi = 10.0 ** np.random.default_rng(1).uniform(-3, 3, 9)
-    pins = np.zeros(9)
-    pins[4] = pin
-    frequencies = normal_modes(Chain(9, Bond(chi=chi), Pin(chi=pins))).frequencies
-    expected = math.log(pin) + np.log(chi).sum() + math.log(np.sum(1 / chi))
-    assert abs(2 * np.log(frequencies).sum() - expected) < 1e-10
-
-
-@pytest.mark.parametrize(
-    ("chain", "parts"),
-    [
-        (Chain(5, boundary="free"), [[0, 1, 2, 3, 4]]),
-        (Chain(5, boundary="fixed"), []),
-        (Chain(5), [[0, 1, 2, 3, 4]]),
-        (Chain(5, pin=Pin(chi=1e-300)), []),
-        (Chain(5, Bond(chi=1e-300)), [[0, 1, 2, 3, 4]]),
-        (Chain(4, Bond(chi=0.0)), [[0], [1], [2], [3]]),
-        (Chain(5, Bond(chi=[1, 0, 2, 1]), boundary="free"), [[0, 1], [2, 3, 4]]),
-        (Chain(5, Bond(chi=[1, 0, 1, 1, 1])), [[0, 1, 2, 3, 4]]),  # a ring cut once is a line
-        (Chain(5, Bond(chi=[1, 0, 1, 0, 1])), [[0, 1, 4], [2, 3]]),
-        (Chain(5, Bond(chi=[1, 0, 1, 1, 0])), [[0, 1], [2, 3, 4]]),
-        (Chain(5, Bond(chi=[1, 0, 1, 0, 1]), Pin(chi=[0, 0, 0, 0, 1e-9])), [[2, 3]]),
-        (Chain(5, Bond(chi=[1, 1, 0, 1, 0, 1]), boundary="fixed"), [[2, 3]]),
-        (Chain(5, Bond(chi=[0, 1, 0, 1, 1, 1]), boundary="fixed"), [[0, 1]]),
-        (Chain(5, Bond(chi=[1, 0, 1, 1, 0]), boundary=("free", "fixed")), [[0, 1], [2, 3, 4]]),
-        (Chain(5, Bond.rotor(), Pin(J=1.0)), []),
-        (Chain(3, Bond(beta=1.0)), [[0], [1], [2]]),  # at rest nothing holds
-        (Chain(4, Bond(chi=[2, -0.25, 2]), Pin(chi=[9, 1, 1, 9]), "free"), []),
-    ],
-    ids=str,
-)
-def test_what_no_pin_and_no_wall_holds_is_free(chain, parts):
-    """One translation for each such part: its frequency is 0 exactly, its shape constant; no other is 0."""
-    modes = normal_modes(chain)
-    free = modes.frequencies == 0
-    shapes = sorted(modes.shapes[free].tolist(), reverse=True)
-    assert shapes == [[(j in part) / math.sqrt(len(part)) for j in range(chain.n)] for part in parts]
-    assert np.all(np.diff(modes.frequencies) >= 0)
-    np.testing.assert_allclose(modes.shapes @ modes.shapes.T, np.eye(chain.n), atol=1e-13)
-    rebuilt = modes.shapes.T @ np.diag(modes.frequencies**2) @ modes.shapes
-    stiffness = chain.stiffness_matrix()
-    np.testing.assert_allclose(rebuilt, stiffness, atol=1e-13 * max(np.abs(stiffness).max(), 1e-300))
-
-
-def test_a_negative_stiffness_may_cancel_a_pin():
-    """χ < 0 and ω₀² = -4χ: the wave k = ½ costs nothing, up to rounding of either sign."""
-    for n in range(4, 60, 2):
-        soft = normal_modes(Chain(n, Bond(chi=np.full(n, -0.25)), Pin(chi=1.0)))
-        assert np.flatnonzero(soft.frequencies == 0).tolist() == [0]
-    soft = normal_modes(Chain(12, Bond(chi=np.full(12, -0.25)), Pin(chi=1.0)))
-    np.testing.assert_allclose(np.abs(soft.shapes[0]), 12**-0.5, rtol=1e-12)
-    np.testing.assert_allclose(soft.frequencies[1:3], np.cos(np.pi * 5 / 12), rtol=1e-12)
-    with pytest.raises(ValueError, match="chain has a mode of ω² = -1"):
-        normal_modes(Chain(12, Bond(chi=np.full(12, -0.25)), Pin(chi=1 - 1e-10)))
-
-
-def test_very_many_modes_are_refused():
-    with pytest.raises(ValueError, match=r"chain = .* needs 1\.0e\+15 steps; allowed"):
-        normal_modes(Chain(10**5))
+@pytest.mark.parametrize(("n", "step"), [(8, 2), (98, 49), (147, 49)])
+def test_springs_that_skip_sites_leave_waves_without_energy(n, step):
+    """Exactly those whose wave number is a whole multiple of 1/step: as many as there are sublattices."""
+    found = dispersion(Crystal((n,), {step: Bond(chi=1.3)}))
+    assert np.flatnonzero(found == 0).tolist() == list(range(0, n, n // step))
 
 
 @settings(deadline=None)
@@ -173,7 +112,20 @@ def test_group_velocity_is_the_slope(k, pin):
     assert abs(group_velocity(chain, k) - slope / (2 * np.pi)) < 1e-7
 
 
+@pytest.mark.parametrize("medium", [SHEET, BLOCK, FAR, Crystal((7,), {2: Bond(chi=0.5), 1: Bond(chi=1.0)})])
+def test_group_velocity_is_the_gradient(medium):
+    k, h = np.random.default_rng(3).uniform(0.02, 0.98, (50, medium.d)), 1e-5
+    for j, e in enumerate(np.eye(medium.d)):
+        slope = (dispersion(medium, k + h * e) - dispersion(medium, k - h * e)) / (2 * h)
+        np.testing.assert_allclose(group_velocity(medium, k)[:, j], slope / (2 * np.pi), atol=1e-7)
+    everywhere = group_velocity(medium, wave_numbers(medium.shape))
+    np.testing.assert_allclose(group_velocity(medium), everywhere, atol=1e-14)
+    assert (group_velocity(medium, np.zeros(medium.d)) == 0).all()
+
+
 def test_group_velocity_at_the_edges():
+    row = Crystal((12,), Bond(chi=1.3))
+    np.testing.assert_array_equal(group_velocity(row)[:, 0], group_velocity(UNPINNED))
     assert group_velocity(PINNED, 0.0) == 0.0
     assert group_velocity(UNPINNED, 0.0) == 0.0
     assert abs(group_velocity(UNPINNED, 1e-9) - np.sqrt(1.3)) < 1e-8
@@ -181,13 +133,101 @@ def test_group_velocity_at_the_edges():
     assert group_velocity(UNPINNED, [1.0, -1.0, 2.0]).tolist() == [0.0, 0.0, 0.0]
 
 
-@pytest.mark.parametrize("chain", [PINNED, UNPINNED])
-def test_field_and_modes_carry_the_energy(chain):
-    rng = np.random.default_rng(2)
-    q, p = rng.normal(size=(2, 3, 12))
-    total = energy(chain, q, p)
-    np.testing.assert_allclose((np.abs(wave_field(chain, q, p)) ** 2).sum(axis=-1), total, rtol=1e-12)
-    np.testing.assert_allclose(mode_energy(chain, q, p).mean(axis=-1) * 12, total, rtol=1e-12)
+@pytest.mark.parametrize("medium", [PINNED, UNPINNED, SHEET, BLOCK, FAR], ids=type)
+def test_field_and_modes_carry_the_energy(medium):
+    chain = isinstance(medium, Chain)
+    shape = (12,) if chain else (medium.d, *medium.shape)
+    q, p = np.random.default_rng(2).normal(size=(2, 3, *shape))
+    total = energy(medium, q, p) if chain else medium.energy(q, p)
+    axes = tuple(range(1, q.ndim))
+    np.testing.assert_allclose((np.abs(wave_field(medium, q, p)) ** 2).sum(axis=axes), total, rtol=1e-12)
+    np.testing.assert_allclose(mode_energy(medium, q, p).sum(axis=axes), total, rtol=1e-12)
+
+
+def test_a_crystal_in_one_dimension_has_the_waves_of_a_ring():
+    row = Crystal((12,), Bond(chi=1.3), Pin(chi=0.4))
+    q, p = np.random.default_rng(2).normal(size=(2, 3, 12))
+    for call in (wave_field, mode_energy, wave_action):
+        np.testing.assert_array_equal(call(row, q, p), call(PINNED, q, p))
+
+
+def test_waves_of_a_chain_that_differs_from_place_to_place_are_those_of_its_mean():
+    """By hand: the means of the curvatures at rest, χ + Jm² and ω₀²."""
+    mean = mean_chain(UNEVEN)
+    assert (mean.bond.chi, mean.pin.chi) == (1.5 + 0.25 * 2.0**2, 2.5)
+    assert mean.is_uniform
+    assert mean.is_harmonic
+    q, p = np.random.default_rng(2).normal(size=(2, 3, 6))
+    omega = np.sqrt(2.5 + 4 * 2.5 * np.sin(np.pi * np.arange(6) / 6) ** 2)
+    W = np.abs(omega * np.fft.fft(q) + 1j * np.fft.fft(p)) ** 2 / 12
+    np.testing.assert_allclose(mode_energy(UNEVEN, q, p), W, rtol=1e-12)
+    np.testing.assert_allclose(wave_action(UNEVEN, q, p), W / omega, rtol=1e-12)
+    np.testing.assert_allclose(mode_energy(UNEVEN, q, p).sum(axis=-1), energy(mean, q, p), rtol=1e-12)
+    np.testing.assert_allclose(phase_space(UNEVEN, wave_field(UNEVEN, q, p)), (q, p), atol=1e-13)
+
+
+@pytest.mark.parametrize("medium", [PINNED, SHEET, FAR], ids=type)
+def test_phase_space_is_the_inverse(medium):
+    shape = (12,) if isinstance(medium, Chain) else (medium.d, *medium.shape)
+    q, p = np.random.default_rng(2).normal(size=(2, 3, *shape))
+    np.testing.assert_allclose(phase_space(medium, wave_field(medium, q, p)), (q, p), atol=1e-12)
+
+
+@pytest.mark.parametrize("medium", [UNPINNED, BLOCK], ids=type)
+def test_phase_space_without_a_pin_leaves_out_the_translation(medium):
+    shape = (12,) if isinstance(medium, Chain) else medium.shape
+    re, im = np.random.default_rng(2).normal(size=(2, *shape))
+    q, p = phase_space(medium, re + 1j * im)
+    assert abs(q.mean()) < 1e-14
+    np.testing.assert_allclose(wave_field(medium, q, p), re - re.mean() + 1j * im, atol=1e-13)
+
+
+@pytest.mark.parametrize("medium", [PINNED, UNEVEN, SHEET, FAR], ids=type)
+def test_random_phases_have_the_spectrum(medium):
+    """To round-off in every state, one spectrum for all polarisations or one for each."""
+    chain = isinstance(medium, Chain)
+    shape = (medium.n,) if chain else (medium.d, *medium.shape)
+    W = np.random.default_rng(4).uniform(0, 2, shape)
+    state = random_phases(medium, W, 5, rng=1)
+    assert state.q.shape == (5, *shape)
+    np.testing.assert_allclose(
+        mode_energy(medium, state.q, state.p), np.broadcast_to(W, (5, *shape)), atol=1e-12
+    )
+    if not chain:
+        state = random_phases(medium, W[0], 5, rng=1)
+        np.testing.assert_allclose(
+            mode_energy(medium, state.q, state.p)[:, 1], np.stack([W[0]] * 5), atol=1e-12
+        )
+
+
+@pytest.mark.parametrize("gaussian", [False, True])
+def test_random_phases_are_random(gaussian):
+    """⟨ψψ⟩ = 0, also at -k, ⟨|ψ|²⟩ = W, ⟨|ψ|⁴⟩ = W² or 2W²; 7 standard errors, a tenth of W detected."""
+    W = np.linspace(0.5, 1.5, 12)
+    state = random_phases(PINNED, W, 40_000, rng=3, gaussian=gaussian)
+    modes = fourier(wave_field(PINNED, state.q, state.p)) / np.sqrt(12 * W)
+    opposite = modes[:, -np.arange(12)]
+    for values, expected in (
+        (modes, 0),
+        (modes * modes, 0),
+        (modes * opposite, 0),
+        ((modes * opposite.conj())[:, [1, 2, 3, 4, 5]], 0),
+        (np.abs(modes) ** 2, 1),
+        (np.abs(modes) ** 4, 2 if gaussian else 1),
+    ):
+        for part, wanted in ((values.real, expected), (values.imag, 0)):
+            found = mean(part)
+            assert (np.abs(found.value - wanted) <= 7 * found.stderr + 1e-12).all()
+            assert found.stderr.max() < 0.1 / 3
+
+
+def test_random_phases_of_waves_without_a_spring():
+    """Gaussian, with W = T: the momenta of the canonical ensemble, translation included; 6 errors."""
+    state = random_phases(UNPINNED, np.full(12, 0.7), 40_000, rng=3, gaussian=True)
+    assert np.abs(state.q.mean(axis=1)).max() < 1e-13
+    found = mean(np.abs(fourier(state.p)) ** 2 / 12)
+    assert (np.abs(found.value - 0.7) < 6 * found.stderr).all()
+    assert (found.stderr < 0.01).all()
 
 
 def test_field_turns_at_its_frequency():
@@ -223,10 +263,22 @@ def test_rejections():
             call(PINNED, [0.1, np.nan])
     with pytest.raises(ValueError, match="ω² ≥ 0 for every mode"):
         normal_modes(Chain(4, Bond(chi=-1.0)))
-    with pytest.raises(ValueError, match="boundary 'periodic'"):
+    with pytest.raises(ValueError, match="boundary = 'free'; allowed: a ring, 'periodic'"):
         wave_field(Chain(4, boundary="free"), np.zeros(4), np.zeros(4))
-    with pytest.raises(ValueError, match="no anharmonic coefficient"):
-        wave_field(Chain(4, Bond.fput(beta=1.0)), np.zeros(4), np.zeros(4))
+    with pytest.raises(ValueError, match="allowed: ω² ≥ 0"):
+        wave_field(Chain(4, Bond(chi=[-1.0, -1.0, -1.0, 1.0])), np.zeros(4), np.zeros(4))
+    for call in (dispersion, group_velocity, lambda medium: phase_space(medium, np.ones(4))):
+        with pytest.raises(ValueError, match="medium = 3; allowed: a Chain or a Crystal"):
+            call(3)
+    for k in (0.1, [0.1], np.zeros((4, 3))):
+        with pytest.raises(ValueError, match=r"k has shape .*; allowed: \(..., 2\)"):
+            dispersion(SHEET, k)
+    for psi in (np.ones(4), np.ones((6, 4))):
+        with pytest.raises(ValueError, match=r"psi has shape .*; allowed: \(..., 4, 6\)"):
+            phase_space(SHEET, psi)
+    for W in (np.ones(12), np.ones((3, 4, 6)), -np.ones((4, 6))):
+        with pytest.raises(ValueError, match=r"spectrum of shape .*; allowed: .* \(4, 6\) or \(2, 4, 6\)"):
+            random_phases(SHEET, W, 1, rng=1)
     with pytest.raises(ValueError, match=r"p has shape \(5,\); allowed: \(\.\.\., 4\)"):
         wave_field(Chain(4), np.zeros(4), np.zeros(5))
 

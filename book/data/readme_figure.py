@@ -16,7 +16,7 @@ def main() -> None:
     k0, centre = 0.1, 100.0
     y = np.arange(ring.n) - centre
     wave = np.exp(-(y**2) / 392 + 2j * np.pi * k0 * y)
-    omega = lk.dispersion(ring, lk.wave_numbers(ring.n))
+    omega = lk.dispersion(ring)
     start = lk.State(wave.real, lk.inverse_fourier(-1j * omega * lk.fourier(wave)).real)
     times = np.linspace(0, 300, 151)
     run = micro.evolve(ring, start, times, dt=0.05)

@@ -7,7 +7,8 @@ import numpy as np
 
 from . import jit
 
-VELOCITY_FLIP, VELOCITY_EXCHANGE, THREE_SITE_ROTATION = 0, 1, 2
+# Densities of s = sin² πk after a jump; B(i, j) is sⁱ (1 - s)ʲ in k, normalised: Beta(i + ½, j + ½) of s.
+B00, B10, B11_OR_B20 = range(3)
 
 
 @jit
@@ -21,31 +22,28 @@ def _disc(rng):
 
 
 @jit
-def _scattered(kind, s, rng):
-    """s after a jump, from a density of k' proportional to R(k, k').
+def _scattered(law, s, rng):
+    """s after a jump.  Of B(1, 1) and B(2, 0) the first has the weight s, and both together b - cs.
 
     With a point (a, b) of the disc, r² is uniform and independent of the direction, and a²/r² has the
     law of cos² of a uniform angle.  Products of such variables have the Beta laws that are needed.
     """
+    _, _, b, c, after = law
     a, r2 = _disc(rng)
-    if kind == VELOCITY_FLIP:  # uniform in k
+    if after == B00:  # uniform in k
         return a * a / r2
-    if kind == VELOCITY_EXCHANGE:  # s', that is Beta(3/2, 1/2)
+    if after == B10:
         return 1 - a * a
-    # s s'(1 - s') + (1 - s) s'², the first of weight s, the second of weight 3(1 - s)
-    if rng.random() * (3 - 2 * s) < s:
-        return (1 + a) / 2  # Beta(3/2, 3/2)
-    return 1 - a * a / r2 * (1 - np.sqrt(r2))  # Beta(5/2, 1/2)
+    if rng.random() * (b - c * s) < s:
+        return (1 + a) / 2
+    return 1 - a * a / r2 * (1 - np.sqrt(r2))
 
 
 @jit
-def _rate(kind, gamma, s):
+def _rate(law, s):
     """φ(k)."""
-    if kind == VELOCITY_FLIP:
-        return 2 * gamma
-    if kind == VELOCITY_EXCHANGE:
-        return 4 * gamma * s
-    return 4 / 3 * gamma * s * (3 - 2 * s)
+    constant, slope, b, c, _ = law
+    return (constant + slope * s) * (b - c * s)
 
 
 @jit
@@ -57,19 +55,22 @@ def _velocity(chi, pin, s, rng):
 
 
 @jit
-def fly(kind, gamma, chi, pin, times, s, velocity, out, rng):
-    """Positions `out` (times, flights) of flights from 0; `s` is sin² πk and `velocity` v at the start."""
+def fly(law, chi, pin, times, s, velocity, out, rng):
+    """Positions `out` (times, flights) of flights from 0; `s` is sin² πk and `velocity` v at the start.
+
+    `law` is (A, B, b, c, after): jumps come at the rate φ = (A + Bs) (b - cs), and end in that density.
+    """
     for i in range(s.size):
         now, x, u, v = 0.0, 0.0, s[i], velocity[i]
-        phi = _rate(kind, gamma, u)
+        phi = _rate(law, u)
         jump = rng.standard_exponential() / phi if phi > 0 else np.inf
         for j in range(times.size):
             while jump < times[j]:
                 x += v * (jump - now)
                 now = jump
-                u = _scattered(kind, u, rng)
+                u = _scattered(law, u, rng)
                 v = _velocity(chi, pin, u, rng)
-                phi = _rate(kind, gamma, u)
+                phi = _rate(law, u)
                 jump = now + (rng.standard_exponential() / phi if phi > 0 else np.inf)
             x += v * (times[j] - now)
             now = times[j]

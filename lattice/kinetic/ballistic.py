@@ -15,7 +15,8 @@ from .._check import instance, one_of, reals
 from ..chain import Chain
 from ..noise import Langevin
 from ..waves import dispersion, group_velocity
-from .noisy import _medium, _scale, _zone
+from ._quadrature import zone
+from ._scattering import medium_of, scale
 
 __all__ = ["absorption", "current"]
 
@@ -47,8 +48,8 @@ def absorption(chain: Chain, friction: float, k: ArrayLike, *, end: str) -> NDAr
     wave :math:`q_j = e^{-2\pi i k j} + R\, e^{2\pi i k j}`; with a free end,
     :math:`\chi q_0 = (\chi + i\omega\gamma) q_1`.
     """
-    chi, _ = _medium(chain)
-    friction = _scale("friction", friction, zero=True)
+    chi, _ = medium_of(chain)
+    friction = scale("friction", friction, zero=True)
     one_of("end", end, ("fixed", "free"))
     k = np.fmod(reals("k", k), 1.0)
     resistance = friction * dispersion(chain, k)
@@ -82,7 +83,7 @@ def current(chain: Chain, left: Langevin, right: Langevin) -> float:
     ValueError
         If the chain is a ring or not uniform and harmonic, or a bath is not at its end or exerts a force.
     """
-    _medium(chain)
+    medium_of(chain)
     if chain.periodic:
         raise ValueError("chain has boundary = 'periodic'; allowed: 'fixed', 'free' or a pair of them")
     for name, bath, sites in (("left", left, (0, -chain.n)), ("right", right, (-1, chain.n - 1))):
@@ -92,12 +93,12 @@ def current(chain: Chain, left: Langevin, right: Langevin) -> float:
         if bath.force:
             raise ValueError(f"{name}.force = {bath.force}; allowed: 0")
         for part in ("temperature", "friction"):
-            _scale(f"{name}.{part}", getattr(bath, part), zero=True)
+            scale(f"{name}.{part}", getattr(bath, part), zero=True)
 
     frictions = left.friction, right.friction
     if 0 in frictions:
         return 0.0
-    s, one_minus_s, weight = _zone([1.0])  # what happens at s below 1e-35 carries nothing
+    s, one_minus_s, weight = zone([1.0])  # what happens at s below 1e-35 carries nothing
     k = np.arctan2(np.sqrt(s), np.sqrt(one_minus_s)) / np.pi
     a, b = (absorption(chain, g, k, end=end) for g, end in zip(frictions, chain.ends, strict=True))
     both = np.divide(a * b, a + b - a * b, out=np.zeros_like(a), where=a * b > 0)

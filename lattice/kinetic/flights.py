@@ -18,18 +18,12 @@ from numpy.typing import ArrayLike, NDArray
 from .._check import generator, integer, reals, shown, work
 from .._kernels import flights as _flights
 from ..chain import Chain
-from ..noise import ThreeSiteRotation, VelocityExchange, VelocityFlip
 from ..waves import group_velocity
-from .noisy import MOST, Noise, _medium, _sine_squared, _strength
+from ._scattering import MOST, Noise, jumps, medium_of, sine_squared, strength
 from .transport import _ascending
 
 __all__ = ["simulate"]
 
-KINDS = {
-    VelocityFlip: _flights.VELOCITY_FLIP,
-    VelocityExchange: _flights.VELOCITY_EXCHANGE,
-    ThreeSiteRotation: _flights.THREE_SITE_ROTATION,
-}
 BLOCK = 2**16  # flights that share a stream of random numbers
 MOST_JUMPS = 1e12  # hours; and each of the times between them has digits left beside the longest time
 
@@ -43,9 +37,8 @@ def _block(
 ) -> NDArray[np.float64]:
     k, rng = job
     out = np.empty((times.size, k.size))
-    kind = next(number for law, number in KINDS.items() if isinstance(noise, law))
     velocity = group_velocity(chain, k)
-    _flights.fly(kind, _strength(noise), *medium, times, _sine_squared("start", k), velocity, out, rng)
+    _flights.fly(jumps(noise), *medium, times, sine_squared("start", k), velocity, out, rng)
     return out
 
 
@@ -89,7 +82,7 @@ def simulate(
     ValueError
         If an argument is not as stated, or the phonons jump more than 1e12 times in all.
     """
-    medium, gamma, times = _medium(chain), _strength(noise), _ascending(times)
+    medium, gamma, times = medium_of(chain), strength(noise), _ascending(times)
     size = integer("size", size, least=1, most=int(MOST))
     work("size", size, size * float(times.size), MOST)
     work("times", times, size * 2 * gamma * times[-1], MOST_JUMPS)

@@ -17,20 +17,20 @@ from numpy.typing import ArrayLike, NDArray
 from .. import _check
 from .._check import instance, number, reals, shown, work
 from ..chain import Chain
-from ..noise import VelocityExchange, VelocityFlip
 from ..waves import group_velocity, wave_numbers
-from .noisy import (
+from ._quadrature import zone
+from ._scattering import (
     LARGEST,
     MOST,
     SMALLEST,
     Noise,
-    _medium,
-    _rate,
-    _scale,
-    _strength,
-    _zone,
     collision_matrix,
+    factors,
+    medium_of,
     rate,
+    rate_at,
+    scale,
+    strength,
 )
 
 __all__ = ["decay_rate", "evolve", "relax"]
@@ -38,15 +38,6 @@ __all__ = ["decay_rate", "evolve", "relax"]
 TERMS = 1e-17  # where the series of the collisions is cut
 CONTOUR = 28  # points on the contour of `relax`, for errors of 1e-14
 FARTHEST = 1e9  # cells in one step: their number has the digits to say where in the cell
-
-
-def _factors(noise: Noise, s: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Functions u_a(k), shape (rank, …), and the matrix G with R(k, k') = Σ u_a(k) G_ab u_b(k')."""
-    if isinstance(noise, VelocityFlip):
-        return np.ones_like(s)[None], np.array([[2 * noise.rate]])
-    if isinstance(noise, VelocityExchange):
-        return s[None], np.array([[8 * noise.rate]])
-    return np.stack([s, s**2]), 32 / 3 * noise.rate * np.array([[0.0, 1.0], [1.0, -2.0]])
 
 
 def _ascending(times: ArrayLike) -> NDArray[np.float64]:
@@ -106,10 +97,11 @@ def relax(noise: Noise, energy: ArrayLike, times: ArrayLike) -> NDArray[np.float
     ValueError
         If an argument is not as stated.
     """
+    strength(noise)
     times = _ascending(times)
     energy = _energies(energy, times, 1)
     k = wave_numbers(energy.size)
-    loss, (u, G) = rate(noise, k), _factors(noise, np.sin(np.pi * k) ** 2)
+    loss, (u, G) = rate(noise, k), factors(noise, np.sin(np.pi * k) ** 2)
     z, weights = _contour()
     out = np.empty((times.size, k.size))
     for i, t in enumerate(times):
@@ -216,12 +208,12 @@ def evolve(
         If an argument is not as stated.
     """
     instance("chain", chain, Chain, "a Chain")
-    _strength(noise)
+    strength(noise)
     times = _ascending(times)
     W = _energies(energy, times, 2)
     if (W < 0).any():
         raise ValueError(f"energy = {shown(W)} has negative entries; allowed: none")
-    spacing, dt, n = _scale("spacing", spacing), _scale("dt", dt), W.shape[1]
+    spacing, dt, n = scale("spacing", spacing), scale("dt", dt), W.shape[1]
     work("dt", dt, np.ceil(np.diff(times, prepend=0.0) / dt).sum(), 1e12 / max(W.size, 10_000))
     velocity = group_velocity(chain, wave_numbers(n))
     crossed = np.abs(velocity).max() * min(dt, times[-1]) / spacing
@@ -284,16 +276,16 @@ def decay_rate(chain: Chain, noise: Noise, q: float) -> float:
     ValueError
         If an argument is not as stated, or there is no decay without oscillation at this q.
     """
-    (chi, pin), gamma = _medium(chain), _strength(noise, zero=False)
+    (chi, pin), gamma = medium_of(chain), strength(noise, zero=False)
     # rates in units of that of the noise, velocities in units of the fastest without a pin
-    ratio, c = _scale("q", abs(number("q", q))) * math.sqrt(chi) / gamma, pin / (4 * chi)
+    ratio, c = scale("q", abs(number("q", q))) * math.sqrt(chi) / gamma, pin / (4 * chi)
     if ratio / math.sqrt(max(c, 1.0)) < SMALLEST:
         raise ValueError(f"q = {shown(q)}; allowed: larger, the decay is too slow beside the noise")
     # where a phonon crosses the wave between two jumps; a softer pin is no other scale
     crossing = ratio / 4 if ratio / 4 > c else max(ratio * (ratio / c), 1e-40 * min(c, 1.0))
-    s, one_minus_s, weights = _zone([1.0, min(crossing, 1.0)])
-    loss, turning = _rate(noise, s) / gamma, ratio * np.sqrt(one_minus_s * (s / (s + c)))
-    u, G = _factors(noise, s)
+    s, one_minus_s, weights = zone([1.0, min(crossing, 1.0)])
+    loss, turning = rate_at(noise, s) / gamma, ratio * np.sqrt(one_minus_s * (s / (s + c)))
+    u, G = factors(noise, s)
     miss = partial(_determinant, loss=loss, turning=turning, weights=weights, u=u, G=G / gamma)
     # the root that grows out of 0 lies above the estimate from f = φ/(φ + iqv), by a factor of 1 + √2 at most
     share = weights / (loss**2 + turning**2)

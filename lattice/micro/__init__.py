@@ -1,6 +1,6 @@
 """What particles do: trajectories, currents, exact second moments, transport coefficients."""
 
-from . import crystals, moments, wavefield, wigner
+from . import crystals, moments, wigner
 from .currents import bath_power, energy_current, momentum_current
 from .evolution import BlowUp, evolve
 from .exact_conductivity import Conductivity, exact_kappa
@@ -25,6 +25,5 @@ __all__ = [
     "green_kubo",
     "moments",
     "momentum_current",
-    "wavefield",
     "wigner",
 ]

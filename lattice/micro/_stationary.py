@@ -13,8 +13,8 @@ import numpy as np
 import scipy.sparse
 
 from ..chain import Chain
+from ..modes import NormalModes
 from ..noise import Langevin
-from ..waves import NormalModes
 from ._closure import Groups, energy_current, noise_current
 from ._linear import ENOUGH, Entries, Floats, Indices, Linear, Unsolved, two_product, two_sum
 from ._motion import Motion, diagonal, joined, mean_motion

@@ -11,18 +11,75 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _check
-from .._check import generator, instance, number, shown, work
+from .._check import finite, generator, instance, number, shown, work
 from .._kernels.pairs import store, turn_pairs
 from .._kernels.random import streams
-from ..chain import State
+from ..chain import Chain, State, canonical
 from ..crystal import MOST_NUMBERS, Crystal
 from ..noise import PairRotation
-from . import wavefield
+from ..waves import dispersion
 
-__all__ = ["evolve"]
+__all__ = ["evolve", "propagate"]
 
 FASTEST = 1 / 8  # rate · dt at most: the pairs of a site turn one after another (see the notes of `evolve`)
 MOST_TURNS = 1e13  # of pairs: a day or two
+
+
+def _half(omega: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The wave numbers that a Fourier transform of real fields keeps."""
+    return omega[..., : omega.shape[-1] // 2 + 1]
+
+
+def _phases(omega: NDArray[np.float64], time: float) -> tuple[NDArray[np.float64], ...]:
+    """What `_move` multiplies with; worth keeping if many moves take the same time."""
+    half = _half(omega)
+    sine = np.sin(half * time)
+    return np.cos(half * time), time * np.sinc(half * time / np.pi), half * sine
+
+
+def _move(
+    q: NDArray[np.float64], p: NDArray[np.float64], factors: tuple[NDArray, ...], axes: tuple[int, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`propagate` without its checks."""
+    cosine, slide, push = factors  # cos ωt, sin(ωt)/ω, ω sin ωt
+    shape = [q.shape[axis] for axis in axes]
+    q, p = np.fft.rfftn(q, axes=axes), np.fft.rfftn(p, axes=axes)
+    new_q, new_p = q * cosine + p * slide, p * cosine - q * push
+    return np.fft.irfftn(new_q, s=shape, axes=axes), np.fft.irfftn(new_p, s=shape, axes=axes)
+
+
+@finite
+def propagate(
+    medium: Chain | Crystal, q: ArrayLike, p: ArrayLike, time: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    r"""The state at another time: :math:`\hat q(t) = \hat q \cos\omega t + \hat p \sin(\omega t)/\omega`.
+
+    Parameters
+    ----------
+    medium : Chain or Crystal
+        A crystal, or a uniform harmonic ring.
+    q, p : array_like
+        Displacements and momenta, (..., n) of a chain, ``(..., *shape)`` of a crystal.
+    time : float
+        Positive or negative.
+
+    Returns
+    -------
+    q, p : arrays
+        Exact up to round-off, at any time.
+
+    Raises
+    ------
+    ValueError
+        If the chain is no uniform harmonic ring, shapes do not fit, or a number is not finite.
+    """
+    omega = dispersion(medium)
+    if isinstance(medium, Chain) and not (medium.periodic and medium.is_harmonic):
+        raise ValueError(
+            "chain is not a harmonic ring; allowed: boundary 'periodic', no anharmonic coefficient"
+        )
+    q, p = canonical(medium, q, p)
+    return _move(q, p, _phases(omega, number("time", time)), tuple(range(-omega.ndim, 0)))
 
 
 def _one(
@@ -34,24 +91,24 @@ def _one(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """One replica: half of the flight, all noise, half of the flight."""
     q, p, stream = job
-    omega, d = crystal.frequencies, crystal.d
+    omega, d = dispersion(crystal), crystal.d
     axes = tuple(range(-d, 0))
     first, second = crystal.pairs
     kept = store(d, first.size)
     # a step and half of one: intervals between outputs may all differ a little
-    phases = lru_cache(maxsize=4)(partial(wavefield.phases, omega))
+    phases = lru_cache(maxsize=4)(partial(_phases, omega))
     kept_q, kept_p = np.empty((2, times.size, *q.shape))
     done, forward = 0.0, True
     for i, until in enumerate(times):
         steps = math.ceil((until - done) / dt - 1e-9)
         h = (until - done) / steps if steps else 0.0
         if steps:
-            q, p = wavefield.move(q, p, phases(h / 2), axes)
+            q, p = _move(q, p, phases(h / 2), axes)
         for step in range(steps):
             flat = np.ascontiguousarray(p).reshape(d, -1)
             turn_pairs(flat, first, second, math.sqrt(8 * rate * h / (d - 1)), forward, stream[None], kept)
             p, forward = flat.reshape(p.shape), not forward
-            q, p = wavefield.move(q, p, phases(h if step < steps - 1 else h / 2), axes)
+            q, p = _move(q, p, phases(h if step < steps - 1 else h / 2), axes)
         done = until
         kept_q[i], kept_p[i] = q, p
     return kept_q, kept_p

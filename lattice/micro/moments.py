@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from .._check import finite, instance, reals, shown, work
 from .._check import times as checked_times
 from ..chain import Chain
+from ..modes import normal_modes
 from ..noise import Langevin, Noise, bath_sites
-from ..waves import normal_modes
 from ._closure import Blocks, closed_groups, energy_current, groups, noise_current, pace, process_of, series
 from ._linear import Unsolved
 from ._motion import Motion, heat_is_trapped

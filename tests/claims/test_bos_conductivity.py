@@ -9,7 +9,16 @@ import scipy.integrate
 import scipy.linalg
 import scipy.special
 
-from lattice import Bond, Chain, Pin, ThreeSiteRotation, VelocityExchange, VelocityFlip
+from lattice import (
+    Bond,
+    Chain,
+    Crystal,
+    PairRotation,
+    Pin,
+    ThreeSiteRotation,
+    VelocityExchange,
+    VelocityFlip,
+)
 from lattice.kinetic import noisy
 from lattice.micro import exact_kappa, moments
 
@@ -18,6 +27,10 @@ KINETIC_TIMES = np.array([1.0, 10.0, 100.0])
 
 def ring(n, chi=1.0, pin=0.0):
     return Chain(n=n, bond=Bond(chi=chi), pin=Pin(chi=pin))
+
+
+def crystal(d, pin=0.0):
+    return Crystal((3,) * d, pin=Pin(chi=pin))
 
 
 def velocity_squared(k, chi, pin):
@@ -136,11 +149,11 @@ def test_bos_72_values_and_tails(claim, record):
         grid = lattice_grid(d, 96)
         for pin in (0.0, 0.5):
             direct = [lattice_sum(d, grid, pin, lambda phi, t=t: np.exp(-t * phi)) for t in (0.5, 4.0)]
-            kinetic = noisy.current_correlation_lattice(d, [0.5, 4.0], pin=pin)
+            kinetic = noisy.current_correlation(crystal(d, pin), PairRotation(1.0), [0.5, 4.0])
             claim.agrees(kinetic, np.array(direct), rtol=2e-4)
             prefactor = d / (4 * pin) if pin else 1.0
             law = prefactor * late ** -(pin > 0) * (8 * np.pi * late) ** (-d / 2)
-            claim.agrees(noisy.current_correlation_lattice(d, late, pin=pin), law, rtol=1e-3)
+            claim.agrees(noisy.current_correlation(crystal(d, pin), PairRotation(1.0), late), law, rtol=1e-3)
 
 
 def lattice_grid(d, n):
@@ -280,12 +293,14 @@ def test_bos_74_in_more_dimensions(claim, record):
     }
     claim.agrees(lattice_quadrature(3, 0.0), cases[3, 0.0], rtol=1e-5)  # singular at k = 0
     for (d, pin), expected in cases.items():
-        claim.agrees(noisy.conductivity_lattice(d, pin=pin), expected, rtol=1e-8)
+        claim.agrees(noisy.conductivity(crystal(d, pin), PairRotation(1.0)), expected, rtol=1e-8)
         # a plain sum over wave vectors, which is coarse at k = 0
         rough = lattice_sum(d, lattice_grid(d, 160), pin, lambda phi: 1 / phi)
         claim.agrees(rough, expected, rtol=0.01)
-    claim.refutes(cases[3, 0.0], noisy.conductivity_lattice(3) / 3, rtol=0.3)  # per polarisation
-    assert noisy.conductivity_lattice(2) == np.inf
+    claim.refutes(
+        cases[3, 0.0], noisy.conductivity(crystal(3), PairRotation(1.0)) / 3, rtol=0.3
+    )  # per polarisation
+    assert noisy.conductivity(crystal(2), PairRotation(1.0)) == np.inf
     record(
         "bos-74/kappa0-d",
         list(cases.values()),

@@ -10,6 +10,7 @@ from itertools import combinations
 import numpy as np
 import scipy.linalg
 
+from lattice import PairRotation
 from lattice.kinetic import noisy
 
 
@@ -233,9 +234,9 @@ def test_bos_60_kernel(claim, record):
                 # (59) with (60), 0 at k = 0
                 claim.agrees(spectrum[i], 2 / (d - 1) * into_others, rtol=1e-12, floor=1e-2)
                 claim.refutes(spectrum[i], 2 / d * into_others, rtol=0.2)
-        claim.agrees(noisy.pair_kernel(k[:, None], k), printed_kernel(k[:, None], k))
+        claim.agrees(noisy.kernel(PairRotation(1.0), k[:, None], k), printed_kernel(k[:, None], k))
         claim.agrees(printed_kernel(k[:, None], k).mean(axis=1), phi)  # what is lost is gained
-        claim.agrees(noisy.pair_rate(k), phi)
+        claim.agrees(noisy.rate(PairRotation(1.0), k), phi)
         claim.agrees(float(np.linalg.matrix_rank(printed_kernel(k[:, None], k))), d)
     # k' = (1/4, 1/4) and k = (1/4, 1/2) on a torus of 4 × 4 sites
     _, _, spectrum, _ = scattering((4, 4), 5)

@@ -1,7 +1,7 @@
 """Basile, Olla and Spohn, the Hamiltonian part: transport of the Wigner function, and where it fails.
 
 The routes here are dense matrices (the square root of the stiffness matrix, covariances as double sums over
-sites) and quadratures written out; the chapter moves displacements and momenta with `micro.wavefield` and
+sites) and quadratures written out; the chapter moves displacements and momenta with `micro.crystals` and
 distributions with `kinetic.transport`.
 """
 

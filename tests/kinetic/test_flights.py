@@ -15,6 +15,7 @@ import scipy.stats
 from lattice import Bond, Chain, Pin, ThreeSiteRotation, VelocityExchange, VelocityFlip, mean
 from lattice._kernels import flights as kernels
 from lattice.kinetic import flights, noisy, transport
+from lattice.kinetic._scattering import factors, jumps
 from lattice.waves import group_velocity
 from tests import naive
 
@@ -23,9 +24,9 @@ UNPINNED, PINNED = Chain(8), Chain(8, pin=Pin(chi=1.0))
 
 
 @numba.njit
-def scatter(kind, s, out, rng):
+def scatter(law, s, out, rng):
     for i in range(out.size):
-        out[i] = kernels._scattered(kind, s, rng)
+        out[i] = kernels._scattered(law, s, rng)
 
 
 @pytest.mark.parametrize("noise", NOISES)
@@ -33,7 +34,7 @@ def scatter(kind, s, out, rng):
 def test_one_jump_has_the_law_of_the_kernel(noise, s):
     """Two million jumps: moments to 0.2 %; Kolmogorov-Smirnov at 1e-6 detects 0.002 in the distribution."""
     drawn = np.empty(2_000_000)
-    scatter(flights.KINDS[type(noise)], s, drawn, np.random.default_rng(11))
+    scatter(jumps(noise), s, drawn, np.random.default_rng(11))
     assert 0 <= drawn.min() <= drawn.max() <= 1
     start = np.arcsin(np.sqrt(s)) / np.pi
     k = np.arange(64) / 64  # enough for moments without any error: they are trigonometric polynomials
@@ -49,6 +50,18 @@ def test_one_jump_has_the_law_of_the_kernel(noise, s):
         drawn, lambda x: np.interp(np.arcsin(np.sqrt(x)) / np.pi, k + 0.5 / 40_000, weight / weight[-1])
     )
     assert law.pvalue > 1e-6
+
+
+@pytest.mark.parametrize("noise", NOISES)
+def test_the_forms_of_a_law_agree(noise):
+    """The kernel, its sum of products, its integral, and the rate at which the flights jump."""
+    k = np.arange(16) / 16
+    s = np.sin(np.pi * k) ** 2
+    u, G = factors(noise, s)
+    np.testing.assert_allclose(u.T @ G @ u, noisy.kernel(noise, k[:, None], k), atol=1e-14)
+    rates = [kernels._rate(jumps(noise), x) for x in s]
+    np.testing.assert_allclose(rates, noisy.kernel(noise, k[:, None], k).mean(axis=1), atol=1e-14)
+    np.testing.assert_array_equal(rates, noisy.rate(noise, k))
 
 
 @pytest.mark.parametrize("noise", NOISES)

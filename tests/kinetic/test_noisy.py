@@ -9,16 +9,30 @@ import scipy.integrate
 import scipy.optimize
 import scipy.special
 
-from lattice import Bond, Chain, Pin, ThreeSiteRotation, VelocityExchange, VelocityFlip
+from lattice import (
+    Bond,
+    Chain,
+    Crystal,
+    PairRotation,
+    Pin,
+    ThreeSiteRotation,
+    VelocityExchange,
+    VelocityFlip,
+)
 from lattice.kinetic import noisy
 from lattice.waves import group_velocity
 
 NOISES = (VelocityFlip(0.7), VelocityExchange(0.7), ThreeSiteRotation(0.7))
 EXCHANGE, ROTATION = NOISES[1:]
+PAIRS, UNIT = PairRotation(0.7), PairRotation(1.0)
 
 
 def chain_of(pin: float, chi: float) -> Chain:
     return Chain(8, Bond(chi=chi), Pin(chi=pin))
+
+
+def crystal_of(d: int, pin: float = 0.0, chi: float = 1.0) -> Crystal:
+    return Crystal((4,) * d, Bond(chi=chi), Pin(chi=pin))
 
 
 def generator(noise, n):
@@ -96,17 +110,17 @@ def test_pair_kernel_and_rate_from_the_generator(d):
                 turn[i, j], turn[j, i] = 1, -1
                 fields.append(np.kron(turn, np.outer(relative, relative)))
     # the sum over ordered pairs (i, j) counts every rotation twice
-    mean, square = diffusion(fields, 1 / (d - 1))
+    mean, square = diffusion(fields, PAIRS.rate / (d - 1))
     distance = sites[:, None] - sites
     k_prime = np.array([1, 2, 0][:d]) / side
     for k in (k_prime, np.array([1, 0, 2][:d]) / side):
         wave = np.kron(np.eye(d)[1], np.exp(2j * np.pi * sites @ k))
-        np.testing.assert_allclose(mean(wave), -noisy.pair_rate(k) * wave, atol=1e-12)
+        np.testing.assert_allclose(mean(wave), -noisy.rate(PAIRS, k) * wave, atol=1e-12)
         correlation = np.kron(np.diag(np.eye(d)[0]), np.cos(2 * np.pi * distance @ k_prime))
         blocks = square(correlation).reshape(d, len(sites), d, len(sites))
         phases = np.exp(-2j * np.pi * distance @ k)
-        gain = 2 * noisy.pair_kernel(k, k_prime)
-        loss = 2 * noisy.pair_rate(k) * (phases * np.cos(2 * np.pi * distance @ k_prime)).sum() / len(sites)
+        gain = 2 * noisy.kernel(PAIRS, k, k_prime)
+        loss = 2 * noisy.rate(PAIRS, k) * (phases * np.cos(2 * np.pi * distance @ k_prime)).sum() / len(sites)
         for i in range(d):
             change = (phases * blocks[i, :, i]).sum() / len(sites)
             assert abs(change - (gain / (d - 1) if i else -loss)) < 1e-11
@@ -143,8 +157,8 @@ def test_kernel_of_the_rotation_is_the_printed_one_with_one_zero_more():
 def test_pair_kernel_keeps_the_energy_and_has_rank_d():
     for d in (2, 3):
         k = np.array(list(np.ndindex(*[4] * d))) / 4
-        r = noisy.pair_kernel(k[:, None], k)
-        np.testing.assert_allclose(r.mean(axis=1), noisy.pair_rate(k), atol=1e-13)
+        r = noisy.kernel(UNIT, k[:, None], k)
+        np.testing.assert_allclose(r.mean(axis=1), noisy.rate(UNIT, k), atol=1e-13)
         assert np.linalg.matrix_rank(r, tol=1e-10) == d
 
 
@@ -230,27 +244,28 @@ def all_velocities_squared(k, chi, pin):
     ("d", "pin", "expected"),
     [(3, 0.0, 0.064548257394), (2, 1.0, 0.064533620243), (3, 1.0, 0.034773346070)],
 )
-def test_conductivity_lattice_by_a_quadrature_over_rays(d, pin, expected):
-    direct = cube_integral(lambda k: all_velocities_squared(k, 1.0, pin) / noisy.pair_rate(k), d)
-    value = noisy.conductivity_lattice(d, pin=pin)
+def test_conductivity_of_a_crystal_by_a_quadrature_over_rays(d, pin, expected):
+    direct = cube_integral(lambda k: all_velocities_squared(k, 1.0, pin) / noisy.rate(UNIT, k), d)
+    value = noisy.conductivity(crystal_of(d, pin), UNIT)
     assert abs(value / direct - 1) < 1e-10
     assert abs(value - expected) < 1e-12
 
 
-def test_conductivity_lattice_without_pin_counts_the_returns_of_a_random_walk():
+def test_conductivity_of_a_crystal_without_pin_counts_the_returns_of_a_random_walk():
     """Watson's integral in three dimensions."""
     gammas = math.prod(math.gamma(j / 24) for j in (1, 5, 7, 11))
     visits = math.sqrt(6) / (32 * math.pi**3) * gammas
     assert abs(visits - 1.516386059151978) < 1e-14
-    value = noisy.conductivity_lattice(3, chi=1.3, rate=0.7)
+    value = noisy.conductivity(crystal_of(3, chi=1.3), PAIRS)
     assert abs(value / (1.3 / (8 * 0.7) * (visits - 1)) - 1) < 1e-13
-    assert noisy.conductivity_lattice(2) == math.inf
-    assert noisy.conductivity_lattice(3, rate=0.0) == math.inf
+    assert noisy.conductivity(crystal_of(2), UNIT) == math.inf
+    assert noisy.conductivity(crystal_of(3), PairRotation(0.0)) == math.inf
 
 
-def test_conductivity_lattice_with_weak_pin_grows_like_a_logarithm():
+def test_conductivity_of_a_crystal_with_weak_pin_grows_like_a_logarithm():
     """Between two pins, C(t)'s tail χ/8πγt is cut off at times in the ratio of the pins."""
-    difference = noisy.conductivity_lattice(2, pin=1e-10) - noisy.conductivity_lattice(2, pin=1e-8)
+    soft, softer = (noisy.conductivity(crystal_of(2, pin), UNIT) for pin in (1e-8, 1e-10))
+    difference = softer - soft
     assert abs(difference / (math.log(100) / (8 * math.pi)) - 1) < 1e-6
 
 
@@ -281,14 +296,14 @@ def test_current_correlation_values():
 
 @pytest.mark.parametrize("pin", [0.0, 1.0])
 @pytest.mark.parametrize("d", [2, 3])
-def test_current_correlation_lattice_by_a_quadrature_over_rays(d, pin):
+def test_current_correlation_of_a_crystal_by_a_quadrature_over_rays(d, pin):
     times = np.array([0.0, 1.0, 7.0])
 
     def integrand(k, t):
-        return all_velocities_squared(k, 1.3, pin) * np.exp(-0.7 * t * noisy.pair_rate(k))
+        return all_velocities_squared(k, 1.3, pin) * np.exp(-0.7 * t * noisy.rate(UNIT, k))
 
     direct = [cube_integral(lambda k, t=t: integrand(k, t), d, nodes=40) for t in times]
-    value = noisy.current_correlation_lattice(d, times, chi=1.3, pin=pin, rate=0.7)
+    value = noisy.current_correlation(crystal_of(d, pin, 1.3), PAIRS, times)
     np.testing.assert_allclose(value, direct, rtol=1e-9)
 
 
@@ -301,7 +316,7 @@ def cubature(f, d, rtol=1e-11):
 
 @pytest.mark.parametrize(("chi", "pin", "rate"), [(1.3, 1.0, 0.7), (0.4, 3.0, 2.0)])
 @pytest.mark.parametrize("d", [2, 3])
-def test_lattice_by_adaptive_cubature(d, chi, pin, rate):
+def test_crystal_by_adaptive_cubature(d, chi, pin, rate):
     """The integrals of the docstrings as they stand: no Bessel function, no ray, nothing of the module."""
     times = np.array([0.0, 0.5, 3.0])
 
@@ -318,18 +333,18 @@ def test_lattice_by_adaptive_cubature(d, chi, pin, rate):
         flow, phi = parts(k)
         return flow.sum(axis=-1) / phi  # d v₁², made symmetric: it then has a limit at k = 0
 
-    value = noisy.current_correlation_lattice(d, times, chi=chi, pin=pin, rate=rate)
+    value = noisy.current_correlation(crystal_of(d, pin, chi), PairRotation(rate), times)
     np.testing.assert_allclose(value, cubature(correlation, d), rtol=1e-10)
-    value = noisy.conductivity_lattice(d, chi=chi, pin=pin, rate=rate)
+    value = noisy.conductivity(crystal_of(d, pin, chi), PairRotation(rate))
     assert abs(value / cubature(conductivity, d, rtol=1e-9) - 1) < 1e-8
 
 
 @pytest.mark.parametrize("pin", [0.0, 1.0])
 @pytest.mark.parametrize("d", [2, 3])
-def test_tail_of_the_lattice_by_quadrature(d, pin):
+def test_tail_of_a_crystal_by_quadrature(d, pin):
     """Long waves, for which Σ_l v_l² depends on |k| alone, on the scale k = x/√t at t = 10⁸."""
     chi, rate, t = 1.3, 0.7, 1e8
-    law = noisy.tail_lattice(d, chi=chi, pin=pin, rate=rate)
+    law = noisy.tail(crystal_of(d, pin, chi), PairRotation(rate))
     area = {2: 2 * math.pi, 3: 4 * math.pi}[d]
 
     def integrand(x):
@@ -339,7 +354,7 @@ def test_tail_of_the_lattice_by_quadrature(d, pin):
 
     direct = scipy.integrate.quad(integrand, 0, 8, points=[0.2, 0.5, 1], epsabs=0, epsrel=1e-12)[0]
     assert abs(law.prefactor * t ** (law.exponent + d / 2) / direct - 1) < 1e-10
-    value = noisy.current_correlation_lattice(d, [t], chi=chi, pin=pin, rate=rate)[0]
+    value = noisy.current_correlation(crystal_of(d, pin, chi), PairRotation(rate), [t])[0]
     assert abs(value * t ** (d / 2) / direct - 1) < 1e-6
 
 
@@ -350,7 +365,10 @@ def test_tail_of_the_lattice_by_quadrature(d, pin):
             lambda t: noisy.current_correlation(chain_of(1.0, 1.3), ROTATION, t),
             noisy.conductivity(chain_of(1.0, 1.3), ROTATION),
         ),
-        (lambda t: noisy.current_correlation_lattice(3, t), noisy.conductivity_lattice(3)),
+        (
+            lambda t: noisy.current_correlation(crystal_of(3), UNIT, t),
+            noisy.conductivity(crystal_of(3), UNIT),
+        ),
     ],
 )
 def test_conductivity_is_the_time_integral_of_the_correlation(correlation, conductivity):
@@ -369,8 +387,8 @@ def test_tails(d, pin):
         value, law = noisy.current_correlation(chain, ROTATION, times), noisy.tail(chain, ROTATION)
         assert law == noisy.tail(chain, EXCHANGE)
     else:
-        value = noisy.current_correlation_lattice(d, times, chi=1.3, pin=pin, rate=0.7)
-        law = noisy.tail_lattice(d, chi=1.3, pin=pin, rate=0.7)
+        value = noisy.current_correlation(crystal_of(d, pin, 1.3), PAIRS, times)
+        law = noisy.tail(crystal_of(d, pin, 1.3), PAIRS)
     assert law.exponent == -d / 2 - (1 if pin else 0)
     deviation = value / (law.prefactor * times**law.exponent) - 1
     assert 1e-6 < abs(deviation[0]) < 1e-3
@@ -385,17 +403,18 @@ def test_correlations_long_after(pin):
     late = noisy.current_correlation(chain, ROTATION, times)[1]
     assert abs(late / (law.prefactor * 1e50**law.exponent) - 1) < 1e-12
     for d in (2, 3):
-        law = noisy.tail_lattice(d, chi=1.3, pin=pin, rate=0.7)
-        late = noisy.current_correlation_lattice(d, times, chi=1.3, pin=pin, rate=0.7)[1]
+        law = noisy.tail(crystal_of(d, pin, 1.3), PAIRS)
+        late = noisy.current_correlation(crystal_of(d, pin, 1.3), PAIRS, times)[1]
         assert abs(late / (law.prefactor * 1e50**law.exponent) - 1) < 1e-12
 
 
-def test_lattice_with_a_pin_far_from_the_springs():
+def test_crystal_with_a_pin_far_from_the_springs():
     """Stiff: every site alone, with C(0) = dχ²/2ω₀².  Weak, d = 2: the logarithm goes on."""
     for d in (2, 3):
-        found = noisy.current_correlation_lattice(d, 0.0, pin=1e50)
+        found = noisy.current_correlation(crystal_of(d, 1e50), UNIT, 0.0)
         assert abs(found / (d / 2e50) - 1) < 1e-12
-    grown = noisy.conductivity_lattice(2, pin=1e-55) - noisy.conductivity_lattice(2, pin=1e-45)
+    soft, softer = (noisy.conductivity(crystal_of(2, pin), UNIT) for pin in (1e-45, 1e-55))
+    grown = softer - soft
     assert abs(grown / (10 * math.log(10) / (8 * math.pi)) - 1) < 1e-12
 
 
@@ -407,13 +426,14 @@ def test_extreme_numbers_give_finite_results(chi, pin):
     root = math.sqrt(chi)
     pin_of_ones = min(pin / chi, 1e60) if pin else 0.0
     times = np.array([0.0, 1e-3, 1.0, 1e3])
-    for d in (2, 3, 100):
-        kappa = noisy.conductivity_lattice(d, chi=chi, pin=pin)
-        C = noisy.current_correlation_lattice(d, times / root, chi=chi, pin=pin, rate=root)
+    for d in (2, 3):
+        crystal = crystal_of(d, pin, chi)
+        kappa = noisy.conductivity(crystal, UNIT)
+        C = noisy.current_correlation(crystal, PairRotation(root), times / root)
         assert np.isfinite(C).all()
         assert math.isfinite(kappa) or (pin == 0 and d == 2)
         if pin / chi == pin_of_ones and (pin == 0 or pin / chi >= 1e-60):
-            ones = noisy.current_correlation_lattice(d, times, pin=pin_of_ones)
+            ones = noisy.current_correlation(crystal_of(d, pin_of_ones), UNIT, times)
             np.testing.assert_allclose(C, chi * ones, rtol=1e-11)
     for noise in (VelocityFlip(root), VelocityExchange(root), ThreeSiteRotation(root)):
         C = noisy.current_correlation(chain_of(pin, chi), noise, [*(times / root), 1e60])
@@ -429,6 +449,6 @@ def test_wave_numbers_of_any_size_are_periodic():
     far = np.array([1e300, -(2.0**60), 1e16, 7.0])
     assert (noisy.rate(ROTATION, far) == 0).all()
     assert (noisy.kernel(EXCHANGE, far, 0.3) == 0).all()
-    assert (noisy.pair_rate(np.stack([far, far], axis=-1)) == 0).all()
+    assert (noisy.rate(UNIT, np.stack([far, far], axis=-1)) == 0).all()
     np.testing.assert_allclose(noisy.rate(ROTATION, 2.0**40 + 0.25), noisy.rate(ROTATION, 0.25), rtol=1e-15)
     np.testing.assert_allclose(noisy.rate(EXCHANGE, -1e-150), 2.8 * math.pi**2 * 1e-300, rtol=1e-14)

@@ -9,7 +9,9 @@ import pytest
 from lattice import (
     Bond,
     Chain,
+    Crystal,
     Langevin,
+    PairRotation,
     Pin,
     StretchFlip,
     ThreeSiteRotation,
@@ -20,6 +22,7 @@ from lattice.kinetic import ballistic, flights, noisy, transport
 
 EXCHANGE, ROTATION = VelocityExchange(0.7), ThreeSiteRotation(0.7)
 PINNED = Chain(8, pin=Pin(chi=1.0))
+SHEET, BLOCK, PAIRS = Crystal((4, 4)), Crystal((4, 4, 4)), PairRotation(0.7)
 
 
 def chain_of(pin: float, chi: float) -> Chain:
@@ -36,15 +39,27 @@ def test_noises_that_are_refused():
         lambda noise: noisy.current_correlation(chain, noise, 1.0),
         lambda noise: noisy.tail(chain, noise),
         noisy.isolated_eigenvalue,
+        lambda noise: noisy.conductivity(SHEET, noise),
+        lambda noise: noisy.current_correlation(SHEET, noise, 1.0),
+        lambda noise: noisy.tail(SHEET, noise),
     )
     for call in calls:
         for noise in (StretchFlip(1.0), Langevin(0, 1.0), chain, VelocityFlip, None):
             with pytest.raises(ValueError, match=r"noise = .*; allowed: a "):
                 call(noise)
         for strength in (1e300, 1e-300, 5e-324):
-            with pytest.raises(ValueError, match=r"noise\.rate = .*; allowed: .*number from 1e-60 to 1e"):
-                call(ThreeSiteRotation(strength))
-    with pytest.raises(ValueError, match=r"noise = VelocityFlip.*; allowed: a VelocityExchange or"):
+            for kind in (ThreeSiteRotation, PairRotation):
+                with pytest.raises(ValueError, match=r"noise.* = .*; allowed: .*(a |number from 1e-60 to)"):
+                    call(kind(strength))
+    for call in (*calls[2:7], lambda noise: transport.relax(noise, np.ones(6), [1.0])):
+        with pytest.raises(ValueError, match=r"noise = PairRotation.*; allowed: a "):
+            call(PAIRS)
+    for call in calls[7:]:
+        with pytest.raises(ValueError, match=r"noise = ThreeSiteRotation.*; allowed: a PairRotation"):
+            call(ROTATION)
+    with pytest.raises(
+        ValueError, match=r"noise = VelocityFlip.*; allowed: a VelocityExchange or a ThreeSiteRotation"
+    ):
         noisy.tail(chain, VelocityFlip(1.0))
     with pytest.raises(ValueError, match=r"noise\.rate = 0\.0; allowed: a number from"):
         noisy.tail(chain, ThreeSiteRotation(0.0))
@@ -63,7 +78,7 @@ def test_chains_that_are_refused():
             with pytest.raises(ValueError, match="chain is not a uniform harmonic one"):
                 call(Chain(8, bond, Pin(chi=1.0)))
         for chain in (None, ROTATION, 8):
-            with pytest.raises(ValueError, match=r"chain = .*; allowed: a Chain"):
+            with pytest.raises(ValueError, match=r"medium = .*; allowed: a Chain or a Crystal"):
                 call(chain)
         for size in (1e308, 1e-300):
             with pytest.raises(ValueError, match=r"chain\.bond\.chi = .*; allowed"):
@@ -80,26 +95,26 @@ def test_wave_numbers_that_are_refused():
         for call in (
             lambda k: noisy.rate(ROTATION, k),
             lambda k: noisy.kernel(ROTATION, k, 0.1),
-            lambda k: noisy.pair_kernel(k, [0.1, 0.2]),
-            noisy.pair_rate,
+            lambda k: noisy.kernel(PAIRS, k, [0.1, 0.2]),
+            lambda k: noisy.rate(PAIRS, k),
         ):
             with pytest.raises(ValueError, match=r"^k (=|has) .*; allowed"):
                 call(k)
         with pytest.raises(ValueError, match=r"^k_prime (=|has) .*; allowed"):
             noisy.kernel(ROTATION, 0.1, k)
         with pytest.raises(ValueError, match=r"^k_prime (=|has) .*; allowed"):
-            noisy.pair_kernel([0.1, 0.2], k)
+            noisy.kernel(PAIRS, [0.1, 0.2], k)
     with pytest.raises(ValueError, match=r"k and k_prime have shapes \(2,\) and \(3,\); allowed: what broad"):
         noisy.kernel(ROTATION, [0.1, 0.2], [0.1, 0.2, 0.3])
     with pytest.raises(ValueError, match="k and k_prime have shapes"):
-        noisy.pair_kernel([0.1, 0.2], [0.1, 0.2, 0.3])
+        noisy.kernel(PAIRS, [0.1, 0.2], [0.1, 0.2, 0.3])
     with pytest.raises(ValueError, match="k and k_prime have shapes"):
-        noisy.pair_kernel(np.zeros((4, 2)), np.zeros((3, 2)))
+        noisy.kernel(PAIRS, np.zeros((4, 2)), np.zeros((3, 2)))
     for k in ([0.1], 0.1):
         with pytest.raises(ValueError, match=r"k has shape .*; allowed: \(..., d\) with d of at least 2"):
-            noisy.pair_rate(k)
+            noisy.rate(PAIRS, k)
     many = np.zeros((20_000, 2))  # a square of them would need 6 GB, and as much again on the way
-    for call in (partial(noisy.kernel, ROTATION), noisy.pair_kernel):
+    for call in (partial(noisy.kernel, ROTATION), partial(noisy.kernel, PAIRS)):
         with pytest.raises(ValueError, match=r"k_prime = .* needs .* steps; allowed"):
             call(many[:, None], many)
 
@@ -111,7 +126,7 @@ def test_numbers_that_are_refused():
     for times in ([-1.0], [0.0, math.nan], [], [1.0, 1e61], "1", None, [1j], True, [[1.0], [1.0, 2.0]]):
         for call in (
             lambda times: noisy.current_correlation(chain_of(1, 1), ROTATION, times),
-            lambda times: noisy.current_correlation_lattice(2, times),
+            lambda times: noisy.current_correlation(SHEET, PAIRS, times),
         ):
             with pytest.raises(ValueError, match=r"times (=|has) .*; allowed"):
                 call(times)
@@ -119,30 +134,27 @@ def test_numbers_that_are_refused():
     with pytest.raises(ValueError, match=r"times = .* needs .* steps; allowed"):
         noisy.current_correlation(chain_of(1, 1), ROTATION, many)
     with pytest.raises(ValueError, match=r"times = .* needs .* steps; allowed"):
-        noisy.current_correlation_lattice(3, many)
-    calls = (
-        noisy.conductivity_lattice,
-        noisy.tail_lattice,
-        lambda d, **rest: noisy.current_correlation_lattice(d, [1.0], **rest),
-    )
-    bad = [("chi", 0.0)]
-    bad += [
-        (name, value)
-        for name in ("chi", "pin", "rate")
-        for value in (-1.0, math.nan, math.inf, "1", True, 1j, None, [1.0], 1e300, 1e-300)
-    ]
-    for call in calls:
-        for name, value in bad:
-            with pytest.raises(ValueError, match=rf"{name} = .*; allowed"):
-                call(3, **{name: value})
-        for d in (1, 2.0, True, None, 101, 10**400):
-            with pytest.raises(ValueError, match=r"d = .*; allowed: an integer at least 2 and at most 100"):
-                call(d)
-    with pytest.raises(ValueError, match=r"rate = 0\.0; allowed"):
-        noisy.tail_lattice(3, rate=0.0)
-    for rate in (1e-60, 1e60):
-        with pytest.raises(ValueError, match=r"rate = .* and d = 90 have a prefactor of e\^.*; allowed"):
-            noisy.tail_lattice(90, rate=rate)
+        noisy.current_correlation(BLOCK, PAIRS, many)
+    with pytest.raises(ValueError, match=r"noise\.rate = 0\.0; allowed"):
+        noisy.tail(BLOCK, PairRotation(0.0))
+    loose = Crystal((4, 4, 4), Bond(chi=1e60), Pin(chi=1e-60))
+    with pytest.raises(ValueError, match=r"noise\.rate = 1e-60 in .* has a prefactor of e\^7.*; allowed"):
+        noisy.tail(loose, PairRotation(1e-60))
+
+
+def test_crystals_that_are_refused():
+    row, far = Crystal((8,)), Crystal((4, 4), {(1, 1): Bond(chi=1.0)})
+    for call in (noisy.conductivity, noisy.tail, lambda *both: noisy.current_correlation(*both, 1.0)):
+        for crystal in (row, far):
+            with pytest.raises(ValueError, match=r"medium = .*; allowed: a crystal in 2 or 3 dimensions"):
+                call(crystal, PAIRS)
+        for size in (1e300, 1e-300):
+            with pytest.raises(ValueError, match=r"bond\.chi = .*; allowed: a number from"):
+                call(Crystal((4, 4), Bond(chi=size)), PAIRS)
+            with pytest.raises(ValueError, match=r"pin\.chi = .*; allowed: 0 or a number from"):
+                call(Crystal((4, 4), pin=Pin(chi=size)), PAIRS)
+        with pytest.raises(ValueError, match=r"bond\.chi = .*; allowed: a number from"):
+            call(Crystal((4, 4), Bond()), PAIRS)
 
 
 def test_boltzmann_refuses():

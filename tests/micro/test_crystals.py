@@ -1,4 +1,4 @@
-"""Crystals with pair rotations: what is kept, the naive twin, exact means."""
+"""Crystals in motion: exactly, and with pair rotations: what is kept, the naive twin, exact means."""
 
 import math
 from concurrent.futures import ThreadPoolExecutor
@@ -8,12 +8,24 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from lattice import Bond, Crystal, PairRotation, Pin, State, VelocityFlip, mean, thermal
+from lattice import (
+    Bond,
+    Chain,
+    Crystal,
+    PairRotation,
+    Pin,
+    State,
+    VelocityFlip,
+    dispersion,
+    energy,
+    mean,
+    thermal,
+)
 from lattice._kernels.noise import ANGLES
 from lattice._kernels.pairs import store, turn_pairs
 from lattice._kernels.random import fill_normal, streams
 from lattice.kinetic import noisy
-from lattice.micro import crystals, wavefield
+from lattice.micro import crystals
 from tests import naive
 
 SHEET, BLOCK = Crystal((4, 5), Bond(chi=1.3), Pin(chi=0.4)), Crystal((3, 4, 3), pin=Pin(chi=0.2))
@@ -109,7 +121,7 @@ def test_mean_wave_decays_at_the_rate_of_the_kernel():
     _, late = crystals.evolve(crystal, State(0 * p, p), [t], noise=PairRotation(rate), dt=0.1, rng=6)
     wave = np.fft.fftn(late[0][:, 0], axes=(1, 2)).real[:, [0, 1, 2, 2], [1, 1, 0, 2]]
     k = np.array([[0, 1], [1, 1], [2, 0], [2, 2]]) / 4
-    phi, omega = rate * noisy.pair_rate(k), crystal.frequencies[[0, 1, 2, 2], [1, 1, 0, 2]]
+    phi, omega = noisy.rate(PairRotation(rate), k), dispersion(crystal, k)
     expected = [
         scipy.linalg.expm(t * np.array([[0, 1], [-(w**2), -f]]))[1, 1]
         for f, w in zip(phi, omega, strict=True)
@@ -151,16 +163,16 @@ def test_the_longest_step(shape):
 @pytest.mark.parametrize("crystal", [SHEET, BLOCK])
 def test_three_steps_by_hand(crystal):
     """Flights by `propagate`, turns by the kernel, pairs forwards and then backwards, over two outputs."""
-    d, omega, rate, h = len(crystal.shape), crystal.frequencies, 0.8, 0.1
+    d, rate, h = crystal.d, 0.8, 0.1
     start = thermal(crystal, 1.0, 1, rng=1)
     q, p = start.q, start.p
     run_q, run_p = crystals.evolve(crystal, start, [2 * h, 3 * h], noise=PairRotation(rate), dt=h, rng=4)
     random, kept, expected = stream(4), store(d, crystal.pairs[0].size), []
     for step, forward in enumerate((True, False, True)):
-        q, p = wavefield.propagate(omega, q, p, h / 2)
+        q, p = crystals.propagate(crystal, q, p, h / 2)
         flat = np.ascontiguousarray(p).reshape(d, -1)
         turn_pairs(flat, *crystal.pairs, math.sqrt(8 * rate * h / (d - 1)), forward, random, kept)
-        q, p = wavefield.propagate(omega, q, flat.reshape(p.shape), h / 2)
+        q, p = crystals.propagate(crystal, q, flat.reshape(p.shape), h / 2)
         if step > 0:
             expected.append((q, p))
     np.testing.assert_allclose(run_q, [q for q, _ in expected], atol=1e-12)
@@ -185,6 +197,52 @@ def test_steps_without_end_are_refused():
             ValueError, match=r"times = .* with dt = .* need .* steps; allowed: at most 2e\+11"
         ):
             crystals.evolve(SHEET, start, times, noise=PairRotation(1.0), dt=dt, rng=1)
+
+
+@pytest.mark.parametrize("pin", [0.7, 0.0])
+def test_propagate_is_the_exponential(pin):
+    """Of the matrix of couplings: bonds to the first and the second neighbour."""
+    n, t = 7, 2.3
+    row = Crystal((n,), {1: Bond(chi=1.0), 2: Bond(chi=0.4)}, Pin(chi=pin))
+    alpha = np.zeros(n)
+    alpha[[0, 1, -1, 2, -2]] = pin + 2.8, -1.0, -1.0, -0.4, -0.4
+    matrix = np.stack([np.roll(alpha, j) for j in range(n)])
+    motion = np.block([[np.zeros((n, n)), np.eye(n)], [-matrix, np.zeros((n, n))]])
+    q, p = np.random.default_rng(1).normal(size=(2, 3, n))
+    found = crystals.propagate(row, q, p, t)
+    expected = np.concatenate([q, p], axis=1) @ scipy.linalg.expm(t * motion).T
+    np.testing.assert_allclose(np.concatenate(found, axis=1), expected, atol=1e-11)
+    assert np.abs(found[0] - q).max() > 0.1
+
+
+def test_propagate_there_and_back():
+    """A ring and a crystal, and the energy on the way."""
+    ring = Chain(16, Bond(chi=0.8), Pin(chi=0.3))
+    for medium, measure, shape in (
+        (ring, lambda q, p: energy(ring, q, p), (4, 16)),
+        (BLOCK, BLOCK.energy, (4, 3, *BLOCK.shape)),
+    ):
+        q, p = np.random.default_rng(2).normal(size=(2, *shape))
+        late = crystals.propagate(medium, q, p, 1e4)
+        np.testing.assert_allclose(crystals.propagate(medium, *late, -1e4), (q, p), atol=1e-10)
+        np.testing.assert_allclose(measure(*late), measure(q, p), rtol=1e-12)
+
+
+def test_propagate_refuses():
+    for chain in (
+        Chain(4, boundary="free"),
+        Chain(4, Bond.fput(beta=1.0)),
+        Chain(4, Bond(chi=[1.0, 2.0, 1.0, 1.0])),
+    ):
+        with pytest.raises(ValueError, match=r"chain .*; allowed: "):
+            crystals.propagate(chain, np.zeros(4), np.zeros(4), 1.0)
+    q = np.ones((2, 4, 5))
+    for bad, message in ((q[:, 0], "q has shape"), (np.nan * q, "q has entries"), (q[:1], "equal shapes")):
+        with pytest.raises(ValueError, match=message):
+            crystals.propagate(SHEET, bad, q, 1.0)
+    for time in (math.inf, None):
+        with pytest.raises(ValueError, match=f"time = {time!r}; allowed"):
+            crystals.propagate(SHEET, q, q, time)
 
 
 def test_bad_arguments():
