@@ -11,7 +11,7 @@ from types import ModuleType as _Module
 from .chain import Bond, Chain, Pin, State, energy, kinetic_energy, site_energy
 from .crystal import Crystal
 from .estimate import Estimate, Untrusted
-from .fits import PowerLaw, power_law
+from .fits import Extrapolation, PowerLaw, extrapolate, power_law
 from .noise import (
     Langevin,
     PairRotation,
@@ -44,6 +44,7 @@ __all__ = [
     "Chain",
     "Crystal",
     "Estimate",
+    "Extrapolation",
     "Langevin",
     "NormalModes",
     "PairRotation",
@@ -63,6 +64,7 @@ __all__ = [
     "dispersion",
     "energy",
     "ensemble",
+    "extrapolate",
     "fourier",
     "group_velocity",
     "heat_capacity",
