@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._check import field, finite, instance, integer, reals, shown, work
+from ._check import brief, field, finite, instance, integer, reals, shown, work
 from .chain import MOST_SITES, Chain, canonical
 
 __all__ = [
@@ -141,6 +141,7 @@ class NormalModes:
 
     frequencies: NDArray[np.float64]
     shapes: NDArray[np.float64]
+    __repr__ = brief
 
 
 def _parts(chain: Chain) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -54,6 +54,7 @@ class Trajectory:
     scheme: str
     baths: tuple[Langevin, ...]
     noise: Noise | None = None
+    __repr__ = _check.brief
 
     def state(self, i: int) -> State:
         """The ensemble at ``times[i]``."""

@@ -58,6 +58,7 @@ class GreenKubo:
     plateau: Estimate
     window: tuple[float, float]
     temperature: float
+    __repr__ = _check.brief
 
 
 def _momenta(run: Trajectory) -> tuple[NDArray[np.float64], int]:
