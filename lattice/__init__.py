@@ -23,7 +23,7 @@ from .noise import (
 )
 from .replicas import ReplicaError, StoreError, ensemble
 from .stats import autocorrelation_time, blocking, jackknife, mean
-from .thermo import heat_capacity, log_partition, mean_energy, thermal
+from .thermo import bond_average, heat_capacity, log_partition, mean_energy, site_average, thermal
 from .waves import (
     NormalModes,
     dispersion,
@@ -61,6 +61,7 @@ __all__ = [
     "autocorrelation_time",
     "bath_sites",
     "blocking",
+    "bond_average",
     "dispersion",
     "energy",
     "ensemble",
@@ -77,6 +78,7 @@ __all__ = [
     "mode_energy",
     "normal_modes",
     "power_law",
+    "site_average",
     "site_energy",
     "thermal",
     "wave_action",

@@ -115,6 +115,8 @@ def calls():
         methods[f"lattice.{function}"] = {"chain": ring, "k": k}
     for function in ("mean_energy", "heat_capacity"):
         methods[f"lattice.{function}"] = {"chain": ring, "temperature": 0.7, "quantum": True}
+    for function in ("bond_average", "site_average"):
+        methods[f"lattice.{function}"] = {"chain": ring, "temperature": 0.7, "quantity": np.square}
     for function in ("mean", "blocking", "autocorrelation_time"):
         methods[f"lattice.{function}"] = {"samples" if function == "mean" else "series": series, "axis": 0}
     return methods | {

@@ -26,7 +26,7 @@ from lattice import Chain, State
 from tests.calls import FUNCTIONS, calls, made, others
 
 PLACES = (0, 1, 7)  # of the entry that is replaced, modulo the size of the array
-CALLED = ("alt", "draw", "map", "measure", "statistic", "task")  # the errors of what is called are its own
+CALLED = ("alt", "draw", "map", "measure", "quantity", "statistic", "task")  # whose errors are their own
 # Where infinity is an answer, as the docstring says.
 INFINITE = {
     "lattice.Estimate.deviation",
