@@ -11,7 +11,7 @@ from types import ModuleType as _Module
 from .chain import Bond, Chain, Pin, State, energy, kinetic_energy, site_energy
 from .crystal import Crystal
 from .estimate import Estimate, Untrusted
-from .fits import PowerLaw, power_law
+from .fits import Extrapolation, PowerLaw, extrapolate, power_law
 from .modes import NormalModes, normal_modes
 from .noise import (
     Langevin,
@@ -24,7 +24,7 @@ from .noise import (
 )
 from .replicas import ReplicaError, StoreError, ensemble
 from .stats import autocorrelation_time, blocking, jackknife, mean
-from .thermo import heat_capacity, log_partition, mean_energy, thermal
+from .thermo import bond_average, heat_capacity, log_partition, mean_energy, site_average, thermal
 from .waves import (
     dispersion,
     fourier,
@@ -46,6 +46,7 @@ __all__ = [
     "Chain",
     "Crystal",
     "Estimate",
+    "Extrapolation",
     "Langevin",
     "NormalModes",
     "PairRotation",
@@ -62,9 +63,11 @@ __all__ = [
     "autocorrelation_time",
     "bath_sites",
     "blocking",
+    "bond_average",
     "dispersion",
     "energy",
     "ensemble",
+    "extrapolate",
     "fourier",
     "group_velocity",
     "heat_capacity",
@@ -80,6 +83,7 @@ __all__ = [
     "phase_space",
     "power_law",
     "random_phases",
+    "site_average",
     "site_energy",
     "thermal",
     "wave_action",

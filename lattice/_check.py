@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "bounds",
+    "brief",
     "field",
     "finite",
     "generator",
@@ -42,11 +43,25 @@ def shown(value: object) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
-def _record(value: object) -> str:
-    """A record for a message: with its values, or the names of its fields alone if these are too long."""
-    if len(repr(value)) <= LONGEST:
-        return shown(value)
-    return f"{type(value).__name__}({', '.join(f.name for f in dataclasses.fields(value) if f.repr)})"
+def brief(record: Any) -> str:
+    """A record in one line: what is not as usual; of vectors the ends and the length, of arrays the shape."""
+
+    def written(value: object) -> str:
+        if not isinstance(value, np.ndarray) or not value.ndim:
+            text = repr(value)
+            return text if len(text) <= LONGEST and "\n" not in text else f"{type(value).__name__}(…)"
+        if value.ndim > 1:
+            return f"array {value.shape}"
+        if len(value) < 4:
+            return repr(value.tolist())
+        return f"[{value[0].item()}, …, {value[-1].item()}: {len(value)}]"
+
+    def usual(value: object, default: object) -> bool:
+        return not isinstance(value, np.ndarray) and default is not dataclasses.MISSING and value == default
+
+    held = [(f.name, getattr(record, f.name), f.default) for f in dataclasses.fields(record) if f.repr]
+    words = [f"{name}={written(value)}" for name, value, default in held if not usual(value, default)]
+    return f"{type(record).__name__}({', '.join(words)})"
 
 
 def _refuse(name: str, value: object, allowed: str) -> ValueError:
@@ -202,7 +217,7 @@ def finite(function: Callable) -> Callable:
     def beyond(args: tuple, kwargs: dict) -> ValueError:
         given = inspect.signature(function).bind(*args, **kwargs).arguments
         words = ", ".join(
-            f"{type(value).__name__.lower()} = {_record(value)}"
+            f"{type(value).__name__.lower()} = {shown(value)}"
             if name == "self"
             else f"{name} = {shown(value)}"
             for name, value in given.items()

@@ -204,10 +204,11 @@ class Gibbs:
         log_z = math.log(total) + math.log(self.s) - lowest - self.floor
         return np.array([log_z, energy, self.weights @ self.value**2])
 
-    def characteristic(self, k: NDArray[np.float64]) -> NDArray[np.complex128]:
-        r"""The means of :math:`e^{ikr}` times 1, φ and φ² (φ less its mean), shape (3, k)."""
+    def characteristic(self, k: NDArray, value: NDArray | None = None) -> NDArray[np.complex128]:
+        r"""The means of :math:`e^{ikr}` times 1, f and f², shape (3, k), with φ less its mean for f."""
         wave = np.exp(1j * np.multiply.outer(k, self.r))
-        return np.stack([wave @ (self.weights * self.value**power) for power in range(3)])
+        value = self.value if value is None else value
+        return np.stack([wave @ (self.weights * value**power) for power in range(3)])
 
     @cached_property
     def _cells(self) -> tuple[NDArray[np.float64], ...]:

@@ -6,6 +6,7 @@ A force F, which the constraint cancels, first makes its mean 0, so that no digi
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -53,7 +54,6 @@ class Stretches:
         self.gibbs, self.force = [Gibbs(law, T) for law in self.laws], 0.0
         if self.closed and abs(self._sum("mean")) > 0.1 * self._width():
             self._balance()
-        self.log_z, self.energy, self.capacity = map(float, self._thermodynamics())
 
     def _refuse(self) -> None:
         rotors = [law.periodic for law in self.laws]
@@ -94,18 +94,29 @@ class Stretches:
             near, far = far, 2 * far
         mean(brentq(mean, near, far, xtol=unit, rtol=1e-12))
 
-    def _summed(self, spread: float, most: float) -> NDArray[np.float64]:
-        """Density of the sum at 0, alone and times mean and mean square of the energy.
+    def _closed(self, values: list[NDArray]) -> NDArray[np.float64]:
+        """Density of the sum at 0, and times mean and mean square of what sums up values at the nodes."""
+        each = list(zip(self.counts.tolist(), self.gibbs, values, strict=True))
+        size = sum(count * (g.weights @ np.abs(value)) for count, g, value in each)
+        most = math.pi / max(g.steps.max() * g.s for g in self.gibbs)
+        matters, period = self._matters(most), self.gibbs[0].period
 
-        It is taken to be periodic with `spread`; wave numbers up to `most` matter.
-        """
-        k = 2 * math.pi / spread * np.arange(math.floor(most * spread / 2 / math.pi) + 1)
-        k, whole = k[self._matters(most)[np.minimum(k / most * PARTS, PARTS - 1).astype(int)]], None
-        for count, g in zip(self.counts.tolist(), self.gibbs, strict=True):
-            work("chain", self.chain, float(k.size * g.r.size), MOST_WORK)
-            part = power(g.characteristic(k), count, product)
-            whole = part if whole is None else product(whole, part)
-        return (2 * whole.real.sum(axis=1) - whole.real[:, 0]) / spread
+        def summed(spread: float) -> NDArray[np.float64]:  # the sum is taken to be periodic
+            k = 2 * math.pi / spread * np.arange(math.floor(most * spread / 2 / math.pi) + 1)
+            k = k[matters[np.minimum(k / most * PARTS, PARTS - 1).astype(int)]]
+            whole = None
+            for count, g, value in each:
+                work("chain", self.chain, float(k.size * g.r.size), MOST_WORK)
+                part = power(g.characteristic(k, value), count, product)
+                whole = part if whole is None else product(whole, part)
+            return (2 * whole.real.sum(axis=1) - whole.real[:, 0]) / spread
+
+        spread, unit = 20 * self._width(), np.array([1.0, size, size**2 + size])
+        found, before = summed(min(spread, period)), np.inf
+        while spread < period and (np.abs(found - before) > 1e-10 * found[0] * unit).any():
+            spread *= 2
+            found, before = summed(min(spread, period)), found
+        return found
 
     def _matters(self, most: float) -> NDArray[np.bool_]:
         """In which equal parts of 0 < k < most the product is above 1e-26: by the slope of each factor."""
@@ -115,21 +126,31 @@ class Stretches:
             logs = logs + count * np.log(np.minimum(bound, 1.0))
         return logs > -60
 
-    def _thermodynamics(self) -> tuple[float, float, float]:
+    @functools.cached_property
+    def thermodynamics(self) -> tuple[float, float, float]:
         """Of the displacements: log Z, mean of the energy over T and its variance over T²."""
         log_z, energy, capacity = map(self._sum, ("log_z", "energy", "capacity"))
         if self.chain.ends in (("free", "free"), ("periodic", "periodic")):
             log_z -= math.log(self.chain.n) / 2  # the translation is measured by Σq/√n
         if not self.closed:
             return log_z, energy, capacity
-        most = math.pi / max(g.steps.max() * g.s for g in self.gibbs)
-        period, spread = self.gibbs[0].period, 20 * self._width()
-        found, before = self._summed(min(spread, period), most), np.inf
-        while spread < period and not np.abs(found - before).max() < 1e-10 * found[0] * (1 + capacity):
-            spread *= 2
-            found, before = self._summed(min(spread, period), most), found
-        excess = found[1] / found[0]
-        return log_z + math.log(found[0]), energy + excess, found[2] / found[0] - excess**2
+        density, first, second = self._closed([g.value for g in self.gibbs]).tolist()
+        return log_z + math.log(density), energy + first / density, second / density - (first / density) ** 2
+
+    def bond_average(self, f: Callable) -> float:
+        """The mean over bonds of the average of f(r)."""
+        values = [f(g.r) for g in self.gibbs]
+        if self.closed:
+            unit = (
+                max(np.abs(value).max() for value in values) or 1.0
+            )  # whose square may be beyond the floats
+            density, first, _ = self._closed([value / unit for value in values])
+            return first / density / self.chain.n_bonds * unit
+        sums = (count * (g.weights @ v) for count, g, v in zip(self.counts, self.gibbs, values, strict=True))
+        return sum(sums) / self.chain.n_bonds
+
+    def site_average(self, f: Callable) -> float:
+        raise ValueError("chain has anharmonic bonds and no pin; allowed: a harmonic or a pinned chain")
 
     def draw(self, replicas: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Independent samples of all displacements, shape (replicas, n)."""

@@ -28,7 +28,10 @@ LEAST = 1e-300  # of a message
 
 
 class Jet:
-    """Weights e^{-φ} with their first two derivatives by the strength of φ - `energy`, times e^{log}."""
+    """Weights e^{-φ}, times e^{log}, and the same times a quantity and its square: φ - `energy`, or another.
+
+    A product of them, of numbers or of operators, is the same of the sum of their quantities.
+    """
 
     def __init__(self, parts: NDArray, log: float, energy: float) -> None:
         scale = parts[0].max()
@@ -37,18 +40,29 @@ class Jet:
         self.parts, self.log, self.energy = parts / scale, log + math.log(scale), energy
 
     @classmethod
-    def of(cls, phi: NDArray, shift: float = 0.0, log: float = 0.0) -> Jet:
-        """Of energies over T."""
+    def of(cls, phi: NDArray, shift: float = 0.0, log: float = 0.0, value: NDArray | None = None) -> Jet:
+        """Of energies over T, whose part above `energy` is the quantity unless its value is given."""
         low = phi.min()
         above = np.minimum(phi - low, FAR)
-        weights, centred = np.exp(-above), above - shift
-        return cls(np.stack([weights, centred * weights, centred**2 * weights]), log - low, low + shift)
+        weights, energy = np.exp(-above), low + shift if value is None else 0.0
+        value = above - shift if value is None else np.where(weights > 0, value, 0.0)
+        return cls(np.stack([weights, value * weights, value**2 * weights]), log - low, energy)
 
     def __mul__(self, other: Jet) -> Jet:
         return self._times(other, np.multiply)
 
     def __matmul__(self, other: Jet) -> Jet:
         return self._times(other, np.matmul)
+
+    def row(self) -> Jet:
+        """A vector as a matrix of one row."""
+        return Jet(self.parts[:, None, :], self.log, self.energy)
+
+    def transposed(self) -> Jet:
+        return Jet(self.parts.swapaxes(1, 2), self.log, self.energy)
+
+    def trace(self) -> Jet:
+        return Jet(np.trace(self.parts, axis1=1, axis2=2), self.log, self.energy)
 
     def _times(self, other: Jet, times: Callable) -> Jet:
         parts = product(self.parts, other.parts, times)
@@ -125,7 +139,7 @@ class Transfer:
             variance = float(total.parts[2] / total.parts[0]) - excess**2
             found = np.array([total.log, total.energy + excess, variance])
             if np.abs(found - before).max() < 1e-9 * self.chain.n:
-                self.log_z, self.energy, self.capacity = found.tolist()
+                self.thermodynamics = tuple(found.tolist())
                 return
             before, shift = found, shift + excess / self.chain.n
             count *= 2
@@ -133,49 +147,53 @@ class Transfer:
                 half *= 1.25
         raise ValueError(f"chain needs a grid of more than {MOST_NODES} displacements; {WELLS}")
 
-    def _total(self, shift: float) -> Jet:
-        """The partition function; `shift` is what a site's energy over T is about."""
-        n, x = self.chain.n, self.x
+    def _total(self, shift=0.0, on_bonds: Callable | None = None, on_sites: Callable | None = None) -> Jet:
+        """The partition function, and the energy, of which a site has about `shift`, or a function's sum."""
+        n, x, ring, uniform = self.chain.n, self.x, self.chain.periodic, self.chain.is_uniform
+        other = on_bonds or on_sites  # than the energy
+        turn = self.period / self.s
+
+        def valued(f: Callable | None, y: NDArray) -> NDArray | None:
+            if turn < math.inf:
+                y = y - turn * np.rint(y / turn)
+            return f(self.s * y) if f else 0 * y if other else None
+
+        def bond(law: int, r: NDArray) -> Jet:
+            return Jet.of(self.V[law](r), value=valued(on_bonds, r))
+
+        def site(law: int) -> Jet:
+            return Jet.of(self.U[law](x), shift, math.log(self.h) + math.log(self.s), valued(on_sites, x))
 
         @functools.lru_cache(maxsize=64)
-        def step(bond: int, pin: int) -> Jet:
-            kernel, weight = Jet.of(self.V[bond](x[:, None] - x)), site(pin)
-            return kernel * Jet(weight.parts[:, None, :], weight.log, weight.energy)
-
-        @functools.lru_cache(maxsize=64)
-        def site(pin: int) -> Jet:
-            return Jet.of(self.U[pin](x), shift, math.log(self.h) + math.log(self.s))
+        def step(slot: int, pin: int) -> Jet:
+            return bond(slot, x[:, None] - x) * site(pin).row()
 
         def end(slot: int, way: int) -> Jet:
             law = self.slot[slot]
-            return Jet.of(self.V[law](way * x) if law >= 0 else 0 * x)
+            return bond(law, way * x) if law >= 0 else Jet.of(0 * x, value=0 * x)
 
-        last = n if self.chain.periodic else n - 1
-        slots = self.slot[1:].tolist()
-        steps = (step(slots[j], int(self.pin[j])) for j in range(last))
-        ring = self.chain.periodic
-        work(
-            "chain",
-            self.chain,
-            12.0 * last * len(x) ** (3 if ring and not self.chain.is_uniform else 2),
-            MOST_WORK,
-        )
-        if self.chain.is_uniform:
-            whole = power(step(slots[0], 0), last, Jet.__matmul__)
-        elif ring:
-            whole = functools.reduce(lambda before, one: one @ before, steps)
+        last = n if ring else n - 1
+        work("chain", self.chain, 12.0 * last * len(x) ** (3 if ring and not uniform else 2), MOST_WORK)
+        steps = (step(int(self.slot[j + 1]), int(self.pin[j])) for j in range(last))
+        if uniform:
+            steps = iter([power(next(steps), last, Jet.__matmul__)])
         if ring:
-            return Jet(np.trace(whole.parts, axis1=1, axis2=2), whole.log, whole.energy)
-        column = end(0, 1)
-        column = Jet(column.parts[:, :, None], column.log, column.energy)
-        if self.chain.is_uniform:
-            column = whole @ column
-        else:
-            for one in steps:
-                column = one @ column
-        row = end(-1, -1) * site(int(self.pin[-1]))
-        parts = Jet(row.parts[:, None, :], row.log, row.energy) @ column
-        return Jet(parts.parts[:, 0, 0], parts.log, parts.energy)
+            return functools.reduce(lambda before, one: one @ before, steps).trace()
+        column = functools.reduce(lambda before, one: one @ before, steps, end(0, 1).row().transposed())
+        return ((end(-1, -1) * site(int(self.pin[-1]))).row() @ column).trace()
+
+    def bond_average(self, f: Callable) -> float:
+        """The mean over bonds of the average of f(r)."""
+        return self._average(f, "on_bonds") / self.chain.n_bonds
+
+    def site_average(self, f: Callable) -> float:
+        """The mean over sites of the average of f(q)."""
+        return self._average(f, "on_sites") / self.chain.n
+
+    def _average(self, f: Callable, where: str) -> float:
+        unit = np.abs(f(self.s * self.x)).max() or 1.0  # whose square may be beyond the floats
+        found = self._total(**{where: lambda y: f(y) / unit}).parts
+        return found[1] / found[0] * unit
 
     # sampling: messages forwards, displacements backwards
 

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._check import finite, instance, integer, reals, shown, work
+from ._check import brief, finite, instance, integer, reals, shown, work
 
 __all__ = [
     "Bond",
@@ -46,7 +46,8 @@ class Bond:
 
     Each coefficient is a number or a vector with one entry per bond, left to
     right; harmonic, FPUT, :math:`\phi^4` and rotor chains are choices of them.
-    What is not given is 0 (m is 1): ``Bond()`` exerts no force.
+    What is not given is 0 (m is 1): ``Bond()`` exerts no force.  Laws with the same
+    coefficients are equal.
 
     Parameters
     ----------
@@ -66,6 +67,18 @@ class Bond:
     beta: float | NDArray[np.float64] = 0.0
     J: float | NDArray[np.float64] = 0.0
     m: float | NDArray[np.float64] = 1.0
+
+    __repr__ = brief
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._values()))
+
+    def _values(self) -> tuple:
+        values = [getattr(self, f.name) for f in fields(self)]
+        return tuple(tuple(value.tolist()) if np.ndim(value) else value for value in values)
 
     def __post_init__(self) -> None:
         lengths = {}
@@ -168,6 +181,17 @@ class Chain:
     bond: Bond = Bond(chi=1.0)
     pin: Pin = Pin()
     boundary: Boundary | tuple[Boundary, Boundary] = "periodic"
+
+    __repr__ = brief
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def _values(self) -> tuple:
+        return self.n, self.bond, self.pin, self.ends
 
     def __post_init__(self) -> None:
         if isinstance(self.boundary, list):
@@ -294,6 +318,7 @@ class State:
 
     q: NDArray[np.float64]
     p: NDArray[np.float64]
+    __repr__ = brief
 
     def __post_init__(self) -> None:
         for name in ("q", "p"):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._check import finite, instance, integer, number, reals, shown, work
+from ._check import brief, finite, instance, integer, number, reals, shown, work
 from .chain import MOST_SITES, Bond, Pin, canonical
 
 __all__ = ["Crystal"]
@@ -73,6 +73,7 @@ class Crystal:
     shape: tuple[int, ...]
     bond: Bond | Mapping[int | tuple[int, ...], Bond] = Bond(chi=1.0)
     pin: Pin = Pin()
+    __repr__ = brief
 
     def __post_init__(self) -> None:
         if not isinstance(self.shape, (tuple, list)) or len(self.shape) not in (1, 2, 3):

@@ -27,7 +27,7 @@ class Untrusted(RuntimeError):
 
     Attributes
     ----------
-    result : Estimate, PowerLaw or GreenKubo
+    result : Estimate, PowerLaw, Extrapolation or GreenKubo
         The answer all the same, to look at but not to rely on.
     """
 

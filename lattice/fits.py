@@ -1,4 +1,4 @@
-r"""Laws fitted on a stated window, with statistical and systematic errors."""
+r"""Power laws on a stated window and limits from a few sizes, with statistical and systematic errors."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtrc
 
 from . import _check
-from .estimate import Estimate, Untrusted
+from .estimate import LARGEST, Estimate, Untrusted
 
-__all__ = ["PowerLaw", "power_law"]
+__all__ = ["Extrapolation", "PowerLaw", "extrapolate", "power_law"]
 
 FEWEST_POINTS = 4
 LEAST_SPAN = 3.0
+LEAST_RATIO = (
+    2.0  # of the places of an extrapolation, whose limit is then no farther away than they are apart
+)
 IMPLAUSIBLE = 1e-6  # chance of a scatter below which a power law is doubted
 
 
@@ -35,6 +38,22 @@ class PowerLaw:
     prefactor: Estimate
     window: tuple[float, float]
     points: int
+
+
+def _points(x: ArrayLike, y: Estimate | ArrayLike) -> tuple[NDArray[np.float64], Estimate]:
+    """Different places and values of the same shape (points,), checked."""
+    x = _check.reals("x", x, ndim=1)
+    y = y if isinstance(y, Estimate) else Estimate(_check.reals("y", y), 0.0, "given")
+    if x.shape != np.shape(y.value):
+        raise ValueError(f"x has shape {x.shape} and y {np.shape(y.value)}; allowed: equal shapes (points,)")
+    if len(np.unique(x)) < len(x):
+        raise ValueError(f"x = {_check.shown(x)}; allowed: different numbers")
+    return x, y
+
+
+def _all_or_none(stderr: NDArray[np.float64]) -> None:
+    if np.any(stderr > 0) and np.any(stderr == 0):
+        raise ValueError("y has points without an error; allowed: errors on all points or on none")
 
 
 def _line(u: NDArray, v: NDArray, sigma: NDArray | None) -> tuple[NDArray, NDArray, float]:
@@ -82,16 +101,11 @@ def power_law(x: ArrayLike, y: Estimate | ArrayLike, *, window: tuple[float, flo
         If the window holds fewer than 4 points or spans less than a factor 3,
         or if the points scatter about the line by more than their errors allow.
     """
-    x = _check.reals("x", x, ndim=1)
-    estimate = y if isinstance(y, Estimate) else Estimate(_check.reals("y", y), 0.0, "given")
-    value, stderr = np.asarray(estimate.value), np.asarray(estimate.stderr)
+    x, y = _points(x, y)
+    value, stderr = y.value, y.stderr
     low, high = _check.bounds("window", window)
     if low <= 0:
         raise ValueError(f"window = {window!r}; allowed: (low, high) with 0 < low < high")
-    if x.shape != value.shape:
-        raise ValueError(f"x has shape {x.shape} and y {value.shape}; allowed: equal shapes (points,)")
-    if len(np.unique(x)) < len(x):
-        raise ValueError(f"x = {_check.shown(x)}; allowed: different numbers")
     inside = np.flatnonzero((x >= low) & (x <= high))
     inside = inside[np.argsort(x[inside])]
     x, value, stderr = x[inside], value[inside], stderr[inside]
@@ -100,8 +114,7 @@ def power_law(x: ArrayLike, y: Estimate | ArrayLike, *, window: tuple[float, flo
         raise ValueError(f"window = {window!r} holds {points} places of x; allowed: at least 3")
     if np.any(value <= 0):
         raise ValueError(f"y has the entry {value.min()} in the window; allowed: positive numbers")
-    if np.any(stderr > 0) and np.any(stderr == 0):
-        raise ValueError("y has points without an error; allowed: errors on all points or on none")
+    _all_or_none(stderr)
 
     u, v = np.log(x), np.log(value)
     with np.errstate(over="ignore"):
@@ -138,4 +151,114 @@ def power_law(x: ArrayLike, y: Estimate | ArrayLike, *, window: tuple[float, flo
     if doubts:
         message = f"window {window!r} does not support a power law: {'; '.join(doubts)}"
         raise Untrusted(f"{message} (exponent {result.exponent:c})", result)
+    return result
+
+
+@dataclass(frozen=True, eq=False)
+class Extrapolation:
+    r"""A fitted law :math:`y = c_0 + \sum_i c_i x^{p_i}` near x = 0.
+
+    Attributes
+    ----------
+    limit : Estimate
+        :math:`c_0`, with statistical and systematic error.
+    coefficients : Estimate
+        All of them, :math:`c_0` first, shape (1 + powers,); their errors are correlated.
+    powers : (powers,) array
+        :math:`p_1 < p_2 < \dots`
+    points : int
+        How many were fitted.
+    """
+
+    limit: Estimate
+    coefficients: Estimate
+    powers: NDArray[np.float64]
+    points: int
+
+
+def _solver(u: NDArray, powers: NDArray, sigma: NDArray) -> NDArray[np.float64]:
+    """The matrix, shape (1 + powers, points), that takes values at u with these errors to coefficients."""
+    design = np.stack([np.ones_like(u), *(u**power for power in powers)], axis=1) / sigma[:, None]
+    size = np.sqrt(np.sum(design**2, axis=0))
+    if not np.linalg.cond(design / np.where(size > 0, size, 1)) < 1e10:
+        raise ValueError(
+            "x, y or powers do not tell the coefficients apart; allowed: places and powers farther apart"
+        )
+    return np.linalg.pinv(design / size) / size[:, None] / sigma
+
+
+def extrapolate(x: ArrayLike, y: Estimate | ArrayLike, *, powers: ArrayLike) -> Extrapolation:
+    r"""Fit :math:`y = c_0 + \sum_i c_i x^{p_i}` and say what remains of y as x goes to 0.
+
+    Parameters
+    ----------
+    x : (points,) array
+        Positive places, all different: steps, couplings, 1/n.
+    y : Estimate or (points,) array
+        Independent standard errors weigh the points; without them all weigh the same and the errors come
+        from the scatter.  Systematic errors of the points are taken to add up with any signs.
+    powers : (powers,) array
+        The exponents :math:`p_i` of the corrections, positive and ascending.
+
+    Returns
+    -------
+    Extrapolation
+        The systematic error is the larger change when the point with the largest x is left out, or the next
+        power is added (as far beyond the last as that is beyond the one before, or 0), and in quadrature
+        what the systematic errors of the points make.  Noise contributes to it: it errs on the safe side.
+
+    Raises
+    ------
+    ValueError
+        If a number is not allowed, shapes differ, only some have errors, they are not at least two more
+        than the powers, or places and powers are too close to tell the coefficients apart.
+    Untrusted
+        If the largest x is less than twice the smallest, or if the points scatter about the fit by
+        more than their errors allow.
+    """
+    x, y = _points(x, y)
+    powers = _check.reals("powers", powers, ndim=1)
+    if not (x > 0).all():
+        raise ValueError(f"x = {_check.shown(x)}; allowed: positive numbers")
+    if not (np.diff(powers, prepend=0.0) > 0).all():
+        raise ValueError(f"powers = {_check.shown(powers)}; allowed: positive ascending numbers")
+    points, free = len(x), len(x) - 1 - len(powers)
+    if free < 1:
+        raise ValueError(f"x has {points} places for {len(powers)} powers; allowed: at least two more")
+    _all_or_none(y.stderr)
+    order = np.argsort(x)
+    x, value, stderr, systematic = x[order], y.value[order], y.stderr[order], y.systematic[order]
+    unit = np.abs(value).max() or 1.0
+    value, weighted = value / unit, bool(stderr[0] > 0)
+    with np.errstate(all="ignore"):  # of numbers too different, refused by `_solver` or below
+        u, sigma = x / x[-1], stderr / stderr.min() if weighted else np.ones(points)
+        solver = _solver(u, powers, sigma)
+        found = solver @ value
+        residual = (
+            value - np.stack([np.ones(points), *(u**power for power in powers)], axis=1) @ found
+        ) / sigma
+        noise = stderr.min() / unit if weighted else math.sqrt(residual @ residual / free)
+        chi_square = float(residual @ residual / noise**2) if weighted else 0.0
+        errors = noise * np.sqrt((solver * sigma) ** 2 @ np.ones(points))
+        fewer = _solver(u[:-1], powers, sigma[:-1]) @ value[:-1]
+        beyond = powers[-1] + np.diff(powers, prepend=0.0)[-1]
+        more = (_solver(u, np.append(powers, beyond), sigma) @ value)[:-1]
+        drift = np.maximum(np.abs(fewer - found), np.abs(more - found))
+        drift = np.hypot(drift, np.abs(solver) @ (systematic / unit))
+        scale = unit * (x[-1] ** -np.append(0.0, powers))
+        parts = [scale * part for part in (found, errors, drift)]
+    if not np.isfinite(parts).all() or np.max(np.abs(parts)) > LARGEST:
+        raise ValueError(f"y = {_check.shown(y)} has coefficients beyond the floats; allowed: x nearer to 1")
+    how = f"{'' if weighted else 'un'}weighted fit of {points} points with powers {powers.tolist()}"
+    coefficients = Estimate(parts[0], parts[1], how, parts[2])
+    result = Extrapolation(
+        Estimate(*(part[0] for part in parts[:2]), how, parts[2][0]), coefficients, powers, points
+    )
+    doubts = []
+    if x[0] > x[-1] / LEAST_RATIO * (1 + 1e-12):
+        doubts.append(f"they span a factor {x[-1] / x[0]:.3g}, {LEAST_RATIO:g} is needed")
+    if chdtrc(free, chi_square) < IMPLAUSIBLE:
+        doubts.append(f"they scatter too much for their errors, χ² = {chi_square:.3g} for {free}")
+    if doubts:
+        raise Untrusted(f"the points do not support a limit: {'; '.join(doubts)} ({result.limit:c})", result)
     return result

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ._check import finite, instance, shown, work
+from ._check import brief, finite, instance, shown, work
 from .chain import Chain
 
 __all__ = ["NormalModes", "normal_modes"]
@@ -31,6 +31,7 @@ class NormalModes:
 
     frequencies: NDArray[np.float64]
     shapes: NDArray[np.float64]
+    __repr__ = brief
 
 
 def _parts(chain: Chain) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -18,20 +18,21 @@ stretches are angles: integrals are over one turn :math:`2\pi/m` of each.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._check import finite, generator, instance, integer, number, work
-from ._quadrature import laws
+from ._check import finite, generator, instance, integer, number, reals, work
+from ._quadrature import Gibbs, Law, laws
 from ._stretches import Stretches
 from ._transfer import Transfer
 from .chain import Chain, State
 from .crystal import Crystal
 from .modes import normal_modes
-from .waves import dispersion
+from .waves import dispersion, wave_numbers
 
-__all__ = ["heat_capacity", "log_partition", "mean_energy", "thermal"]
+__all__ = ["bond_average", "heat_capacity", "log_partition", "mean_energy", "site_average", "thermal"]
 
 
 MOST_NUMBERS = 1e10  # of a sample: 80 GB
@@ -165,7 +166,7 @@ def log_partition(chain: Chain, temperature: float) -> float:
     displacements = _anharmonic(chain, temperature)
     T = number("temperature", temperature, above=0)
     if displacements is not None:
-        return chain.n / 2 * math.log(2 * math.pi * T) + displacements.log_z
+        return chain.n / 2 * math.log(2 * math.pi * T) + displacements.thermodynamics[0]
     omega = _frequencies(chain)
     omega = omega[omega > 0]
     return (chain.n + len(omega)) / 2 * math.log(2 * math.pi * T) - float(np.log(omega).sum())
@@ -194,7 +195,7 @@ def mean_energy(chain: Chain, temperature: float, *, quantum: bool = False) -> f
     """
     displacements = _anharmonic(chain, temperature, quantum)
     if displacements is not None:
-        return number("temperature", temperature) * (chain.n / 2 + displacements.energy)
+        return number("temperature", temperature) * (chain.n / 2 + displacements.thermodynamics[1])
     T, _ = number("temperature", temperature, least=0), instance("quantum", quantum, bool, "True or False")
     omega = _frequencies(chain)
     free = chain.n - np.count_nonzero(omega)
@@ -227,7 +228,7 @@ def heat_capacity(chain: Chain, temperature: float, *, quantum: bool = False) ->
     """
     displacements = _anharmonic(chain, temperature, quantum)
     if displacements is not None:
-        return chain.n / 2 + displacements.capacity
+        return chain.n / 2 + displacements.thermodynamics[2]
     T, _ = number("temperature", temperature, least=0), instance("quantum", quantum, bool, "True or False")
     omega = _frequencies(chain)
     free = chain.n - np.count_nonzero(omega)
@@ -237,3 +238,66 @@ def heat_capacity(chain: Chain, temperature: float, *, quantum: bool = False) ->
     # x/sinh x = 2x e^{-x}/(1 - e^{-2x}) has no overflow; beyond x = 800 it is 0 in float64
     x = np.minimum(_halves(omega, T), 800.0)
     return free / 2 + float(np.sum((2 * x * np.exp(-x) / -np.expm1(-2 * x)) ** 2))
+
+
+def _widths(chain: Chain, T: float, bonds: bool) -> NDArray[np.float64]:
+    """Standard deviations of the stretches, or of the displacements, of a harmonic chain."""
+    if _is_wave(chain):
+        k = wave_numbers(chain.n)
+        omega, size = dispersion(chain, k), 2 * np.sin(np.pi * k) if bonds else np.ones(chain.n)
+        shapes = size[:, None] / math.sqrt(chain.n)
+    else:
+        modes = normal_modes(chain)
+        omega, shapes = modes.frequencies, chain._stretches(modes.shapes) if bonds else modes.shapes
+    shares = np.divide(shapes, omega[:, None], out=np.zeros_like(shapes), where=omega[:, None] > 0)
+    return math.sqrt(T) * np.sqrt(np.sum(shares**2, axis=0))
+
+
+def _average(chain: Chain, temperature: float, quantity: Callable, bonds: bool) -> float:
+    displacements = _anharmonic(chain, temperature)
+    T = number("temperature", temperature, above=0)
+    instance("quantity", quantity, Callable, "a function of an array")
+
+    def checked(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        value = reals("quantity", quantity(x))
+        if value.shape != x.shape:
+            raise ValueError(f"quantity has the value of shape {value.shape} of {x.shape}; allowed: the same")
+        return value
+
+    if displacements is not None:
+        return float((displacements.bond_average if bonds else displacements.site_average)(checked))
+    normal = Gibbs(Law(1.0, 0.0, 0.0, 0.0, 1.0), 1.0)
+    return float(np.mean(checked(_widths(chain, T, bonds)[:, None] * normal.r) @ normal.weights))
+
+
+@finite
+def bond_average(chain: Chain, temperature: float, quantity: Callable) -> float:
+    r"""The exact average of a function of the stretches, :math:`\frac1{n_b}\sum_b\langle f(r_b)\rangle`.
+
+    For instance :math:`r^2`, or ``chain.bond.slope``, the tension of a uniform chain.
+
+    Parameters
+    ----------
+    chain : Chain
+        Any boundary, any coefficients with which there is an equilibrium.
+    temperature : float
+        Temperature, positive.
+    quantity : callable
+        f, smooth, from an array of any shape to one of the same shape; periodic if the stretches are angles.
+
+    Raises
+    ------
+    ValueError
+        If the chain has no equilibrium or needs too fine a grid, the temperature is not positive, or a
+        value of the quantity is not finite or has another shape.
+    """
+    return _average(chain, temperature, quantity, bonds=True)
+
+
+@finite
+def site_average(chain: Chain, temperature: float, quantity: Callable) -> float:
+    r"""The exact average of a function of the displacements, :math:`\frac1n\sum_j\langle f(q_j)\rangle`.
+
+    Parameters and errors as in `bond_average`; an anharmonic chain has to have a pin.
+    """
+    return _average(chain, temperature, quantity, bonds=False)

@@ -35,6 +35,7 @@ from lattice import (
 STOREYS = {"lattice": lattice, "micro": micro, "kinetic": kinetic, "macro": macro, "figures": figures}
 # What functions return, and nobody has to make: their methods are attacked, they are not.
 RECORDS = {
+    "lattice.Extrapolation",
     "lattice.NormalModes",
     "lattice.PowerLaw",
     "micro.Averages",
@@ -115,6 +116,8 @@ def calls():
         methods[f"lattice.{function}"] = {"medium": ring, "k": k}
     for function in ("mean_energy", "heat_capacity"):
         methods[f"lattice.{function}"] = {"chain": ring, "temperature": 0.7, "quantum": True}
+    for function in ("bond_average", "site_average"):
+        methods[f"lattice.{function}"] = {"chain": ring, "temperature": 0.7, "quantity": np.square}
     for function in ("mean", "blocking", "autocorrelation_time"):
         methods[f"lattice.{function}"] = {"samples" if function == "mean" else "series": series, "axis": 0}
     return methods | {
@@ -155,6 +158,11 @@ def calls():
             "x": np.array([1.0, 2.0, 3.0, 4.0, 8.0]),
             "y": fitted,
             "window": (0.5, 9.0),
+        },
+        "lattice.extrapolate": {
+            "x": np.array([1.0, 0.5, 0.25, 0.125, 0.0625]),
+            "y": Estimate(np.array([2.1, 1.4, 1.2, 1.1, 1.0]), np.full(5, 0.1), "measured"),
+            "powers": np.array([1.0, 2.0]),
         },
         "lattice.ensemble": {
             "task": one_normal,

@@ -12,7 +12,18 @@ from numpy.testing import assert_allclose
 from scipy.special import gamma, ive
 from scipy.stats import chi2, kstest
 
-from lattice import Bond, Chain, Pin, energy, heat_capacity, log_partition, mean_energy, thermal
+from lattice import (
+    Bond,
+    Chain,
+    Pin,
+    bond_average,
+    energy,
+    heat_capacity,
+    log_partition,
+    mean_energy,
+    site_average,
+    thermal,
+)
 from lattice._quadrature import Gibbs, Law
 from lattice._stretches import Stretches
 from lattice._transfer import Sample, Transfer
@@ -100,10 +111,17 @@ each_harmonic = pytest.mark.parametrize("name", HARMONIC)
 def test_anharmonic_routes_on_harmonic_chains(name, T):
     chain, route = HARMONIC[name]
     found, momenta = route(chain, T), chain.n / 2
-    log_z = found.log_z + momenta * math.log(2 * math.pi * T)
+    log_z, mean, capacity = found.thermodynamics
+    log_z += momenta * math.log(2 * math.pi * T)
     assert_allclose(log_z, log_partition(chain, T), rtol=1e-12, atol=1e-10)
-    assert_allclose(found.energy + momenta, mean_energy(chain, T) / T, rtol=1e-10)
-    assert_allclose(found.capacity + momenta, heat_capacity(chain, T), rtol=1e-10)
+    assert_allclose(mean + momenta, mean_energy(chain, T) / T, rtol=1e-10)
+    assert_allclose(capacity + momenta, heat_capacity(chain, T), rtol=1e-10)
+    if "parts" not in name:
+        square = found.bond_average(np.square) / T
+        assert_allclose(square, bond_average(chain, T, np.square) / T, rtol=1e-10)
+    if route is Transfer:
+        square = found.site_average(np.square) / T
+        assert_allclose(square, site_average(chain, T, np.square) / T, rtol=1e-10)
 
 
 @each_harmonic
@@ -208,6 +226,42 @@ def test_energy_and_heat_capacity_are_derivatives(chain):
 
     assert_allclose(mean_energy(chain, T), T**2 * slope(log_partition), rtol=1e-9)
     assert_allclose(heat_capacity(chain, T), slope(mean_energy), rtol=1e-9)
+
+
+@pytest.mark.parametrize("chain", [c for c in [*BRUTE.values(), *LARGER.values()] if c.is_uniform], ids=repr)
+def test_the_virial(chain):
+    """⟨Σ rV'(r)⟩ + ⟨Σ qU'(q)⟩ is T for each displacement that costs energy; the energy is its parts'."""
+    T, still, pinned = 0.8, chain.pin.is_zero and "fixed" not in chain.ends, not chain.pin.is_zero
+    bonds = chain.n_bonds * bond_average(chain, T, chain.bond.potential)
+    sites = chain.n * site_average(chain, T, chain.pin.potential) if pinned else 0
+    assert_allclose(bonds + sites + chain.n * T / 2, mean_energy(chain, T), rtol=1e-10)
+    if chain.bond.chi or chain.pin.chi:  # these are no angles
+        bonds = chain.n_bonds * bond_average(chain, T, lambda r: r * chain.bond.slope(r))
+        sites = chain.n * site_average(chain, T, lambda q: q * chain.pin.slope(q)) if pinned else 0
+        assert_allclose(bonds + sites, (chain.n - still) * T, rtol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["uneven walls", "one pin"])
+def test_averages_by_brute_force(name):
+    """Of chains whose bonds and pins differ."""
+    T, chain, grid = 0.8, BRUTE[name], np.linspace(-8, 8, 401)
+    q = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2)
+    weights = np.exp(-energy(chain, q, 0 * q) / T)
+    for f in (np.cos, np.square, lambda r: r):
+        expected = weights @ f(chain.stretches(q)).mean(axis=1) / weights.sum()
+        assert_allclose(bond_average(chain, T, f), expected, rtol=1e-10, atol=1e-12)
+        if not chain.pin.is_zero:
+            expected = weights @ f(q).mean(axis=1) / weights.sum()
+            assert_allclose(site_average(chain, T, f), expected, rtol=1e-10, atol=1e-12)
+
+
+def test_quantities_that_are_refused():
+    with pytest.raises(ValueError, match=r"quantity has the value of shape \(\) of .*; allowed: the same"):
+        bond_average(LARGER["FPUT"], 1.0, np.mean)
+    with pytest.raises(ValueError, match="quantity = 3; allowed: a function of an array"):
+        site_average(Chain(4), 1.0, 3)
+    with pytest.raises(ValueError, match="chain has anharmonic bonds and no pin; allowed: a harmonic or"):
+        site_average(LARGER["FPUT"], 1.0, np.square)
 
 
 def test_long_rings_have_a_tension():

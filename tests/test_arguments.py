@@ -21,11 +21,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+import lattice
 from lattice import Chain, State
-from tests.calls import FUNCTIONS, calls, others
+from tests.calls import FUNCTIONS, calls, made, others
 
 PLACES = (0, 1, 7)  # of the entry that is replaced, modulo the size of the array
-CALLED = ("alt", "draw", "map", "measure", "statistic", "task")  # the errors of what is called are its own
+CALLED = ("alt", "draw", "map", "measure", "quantity", "statistic", "task")  # whose errors are their own
 # Where infinity is an answer, as the docstring says.
 INFINITE = {
     "lattice.Estimate.deviation",
@@ -314,3 +315,22 @@ def test_bad_and_extreme_arguments(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     wrong = {attack: answer(name, *attack) for attack in attacks_on(name)}
     assert not {attack: fault for attack, fault in wrong.items() if fault is not None}
+
+
+@pytest.mark.parametrize("name", ["run", "short", "moments", "start", "ring"])
+def test_records_print_one_short_line(name):
+    text = repr(getattr(made(), name))
+    assert "\n" not in text
+    assert len(text) < 250
+
+
+def test_results_print_one_short_line():
+    m = made()
+    baths = (lattice.Langevin(0, 1.0), lattice.Langevin(-1, 2.0))
+    for result in (
+        lattice.normal_modes(m.ring),
+        lattice.micro.moments.stationary(m.line, baths),
+        lattice.micro.green_kubo(m.run, 1.0, window=(1.0, 4.0)),
+    ):
+        assert "\n" not in repr(result)
+        assert len(repr(result)) < 300

@@ -435,3 +435,43 @@ def test_nothing_that_is_not_finite_comes_out(call, message):
     """Neither from what is not finite nor from what is too large; and no warning."""
     with pytest.raises(ValueError, match=message):
         call(Chain(N, Bond(1.0, 0.1, 0.1), Pin(chi=1.0)))
+
+
+# what is printed, and what is equal
+
+
+@pytest.mark.parametrize(
+    ("thing", "text"),
+    [
+        (Bond(), "Bond()"),
+        (Bond(chi=1, beta=0.5), "Bond(chi=1.0, beta=0.5)"),
+        (Pin(chi=[1, 2]), "Pin(chi=[1.0, 2.0])"),
+        (Bond(chi=np.arange(12), m=2), "Bond(chi=[0.0, …, 11.0: 12], m=2.0)"),
+        (Chain(5), "Chain(n=5)"),
+        (
+            Chain(4, Bond(J=1), Pin(chi=2), "free"),
+            "Chain(n=4, bond=Bond(J=1.0), pin=Pin(chi=2.0), boundary='free')",
+        ),
+        (State(np.ones(3), np.zeros(3)), "State(q=array (1, 3), p=array (1, 3))"),
+    ],
+)
+def test_what_is_printed_is_short(thing, text):
+    assert repr(thing) == text
+
+
+def test_laws_with_the_same_coefficients_are_equal():
+    assert Bond() == Bond()
+    assert Bond(chi=1) == Bond(chi=1.0)
+    assert Bond(chi=[1, 2]) == Bond(chi=np.array([1.0, 2.0]))
+    assert hash(Bond(chi=[0.0, 2])) == hash(Bond(chi=[-0.0, 2]))
+    assert Pin(chi=1) == Pin(chi=1)
+    assert len({Bond(), Bond(beta=1), Bond(chi=[1, 2]), Bond(chi=[1, 3]), Bond(chi=1), Pin(chi=1)}) == 6
+    assert Bond() != 0
+
+
+def test_chains_with_the_same_parts_are_equal():
+    assert Chain(4, boundary="free") == Chain(4, Bond(chi=1), boundary=("free", "free"))
+    assert hash(Chain(4, boundary="free")) == hash(Chain(4, boundary=["free", "free"]))
+    others = [Chain(4), Chain(5), Chain(4, Bond(chi=2)), Chain(4, pin=Pin(chi=1)), Chain(4, boundary="free")]
+    assert len(set(others)) == 5
+    assert Chain(4) != Bond()

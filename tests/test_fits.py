@@ -1,4 +1,4 @@
-"""Power laws: exact ones to round-off, noisy ones by the spread of many."""
+"""Power laws and limits: exact ones to round-off, noisy ones by the spread of many."""
 
 import math
 
@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 from scipy.stats import linregress
 
 from lattice import Estimate, Untrusted
-from lattice.fits import PowerLaw, power_law
+from lattice.fits import Extrapolation, PowerLaw, extrapolate, power_law
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -210,3 +210,117 @@ def test_points_at_the_ends_of_the_window_and_just_enough():
         power_law(np.array([1.0, 2.0, 2.5, 2.99]), x, window=(1, 3))
     with pytest.raises(Untrusted, match="it holds 3 points, 4 are needed"):
         power_law(x, x, window=(1.0, 2.9))
+
+
+# limits
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("powers", [(1,), (1, 2), (0.5, 1, 1.5), (2,)])
+def test_an_exact_limit_is_found_to_round_off(powers, weighted):
+    x = np.array([0.2, 0.4, 0.05, 0.1, 0.8])
+    exact = [3.0, *(-1.0 / (1 + i) for i in range(len(powers)))]
+    y = sum(c * x**p for c, p in zip(exact, (0, *powers), strict=True))
+    found = extrapolate(x, Estimate(y, 0.01 * y, "given") if weighted else y, powers=powers)
+    assert_allclose(found.coefficients.value, exact, rtol=1e-11)
+    assert found.limit.value == found.coefficients.value[0]
+    assert found.limit.systematic < 1e-12
+    assert (found.limit.stderr > 0.01) if weighted else (found.limit.stderr < 1e-12)
+    assert (found.powers.tolist(), found.points) == (list(powers), 5)
+
+
+def test_a_limit_by_hand():
+    """Against the normal equations; the systematic error by leaving out 0.4 and by adding x³."""
+    x = np.array([0.05, 0.1, 0.2, 0.4])
+    y, sigma = np.array([1.0, 1.3, 1.2, 2.0]), np.array([0.3, 0.2, 0.1, 0.4])
+    drifts = np.array([0.02, 0.0, 0.01, 0.05])
+
+    def solve(part, powers):
+        design = np.stack([x[part] ** p for p in powers], axis=1) / sigma[part, None]
+        covariance = np.linalg.inv(design.T @ design)
+        return covariance, covariance @ design.T / sigma[part]
+
+    covariance, matrix = solve(np.s_[:], (0, 1))
+    line = matrix @ y
+    found = extrapolate(x, Estimate(y, sigma, "given", drifts), powers=[1])
+    assert_allclose(found.coefficients.value, line, rtol=1e-12)
+    assert_allclose(found.coefficients.stderr, np.sqrt(np.diag(covariance)), rtol=1e-12)
+    fewer, more = solve(np.s_[:3], (0, 1))[1] @ y[:3], (solve(np.s_[:], (0, 1, 2))[1] @ y)[:2]
+    changes = np.maximum(abs(fewer - line), abs(more - line))
+    assert_allclose(found.coefficients.systematic, np.hypot(changes, abs(matrix) @ drifts), rtol=1e-12)
+    assert "weighted fit of 4 points with powers [1.0]" in found.limit.how
+
+
+def test_errors_of_a_limit_from_the_scatter_alone():
+    x = np.linspace(0.1, 1, 8)
+    y = 2 + x + 0.1 * np.random.default_rng(13).standard_normal(8)
+    found, line = extrapolate(x, y, powers=[1]).coefficients, linregress(x, y)
+    assert_allclose(found.value, [line.intercept, line.slope])
+    assert_allclose(found.stderr, [line.intercept_stderr, line.stderr])
+
+
+def test_a_power_left_out_is_in_the_systematic_error():
+    """1 + x + x² with a line alone: the systematic error covers what is wrong with the limit."""
+    x = np.array([0.05, 0.1, 0.2, 0.4])
+    found = extrapolate(x, Estimate(1 + x + x**2, 0.05, "given"), powers=[1]).limit
+    assert abs(found.value - 1) > 0.02
+    assert found.stderr < 0.1
+    assert abs(found.deviation(1)) < 1
+    assert abs(found.value - 1) <= found.systematic * (1 + 1e-9)
+
+
+def test_coverage_of_the_limit():
+    """Of 400 noisy fits the limits spread as their standard errors say, to 25 %: seven of its errors."""
+    rng, x = np.random.default_rng(12), np.array([0.05, 0.1, 0.2, 0.4, 0.8])
+    fits = [
+        extrapolate(x, Estimate(1 + x + 0.02 * rng.standard_normal(5), 0.02, "given"), powers=[1])
+        for _ in range(400)
+    ]
+    limits = np.array([fit.limit.value for fit in fits])
+    assert_allclose(limits.std(), fits[0].limit.stderr, rtol=0.25)
+    assert abs(limits.mean() - 1) < 6 * limits.std() / 20
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        ([0.6, 0.7, 0.8, 1], [1, 1, 1, 1], "they span a factor 1.67, 2 is needed"),
+        ([0.1, 0.2, 0.4], Estimate([1, 2, 1], 0.1, "given"), r"they scatter too much .* χ² = .* for 1"),
+    ],
+)
+def test_a_doubtful_limit_is_not_trusted(x, y, message):
+    with pytest.raises(Untrusted, match=message) as caught:
+        extrapolate(x, y, powers=[1])
+    assert isinstance(caught.value.result, Extrapolation)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "powers", "message"),
+    [
+        ([1, 2, 4], [1, 2, 3], [1, 2], "x has 3 places for 2 powers; allowed: at least two more"),
+        ([-1, 2, 4], [1, 2, 3], [1], r"x = .*; allowed: positive numbers"),
+        ([0, 2, 4], [1, 2, 3], [1], r"x = .*; allowed: positive numbers"),
+        ([2, 2, 4], [1, 2, 3], [1], r"x = .*; allowed: different numbers"),
+        ([1, 2, 4], [1, 2], [1], r"x has shape \(3,\) and y \(2,\); allowed: equal"),
+        ([1, 2, 4], [1, 2, 3], [0], r"powers = .*; allowed: positive ascending"),
+        ([1, 2, 4, 8], [1, 2, 3, 4], [2, 1], r"powers = .*; allowed: positive ascending"),
+        ([1, 2, 4, 8], [1, 2, 3, 4], [1, 1], r"powers = .*; allowed: positive ascending"),
+        ([1, 2, 4], [1, 2, 3], [], r"powers has shape \(0,\); allowed: at least one entry"),
+        ([1, 2, 4], [1, 2, 3], 1, r"powers has shape \(\); allowed: 1 dimension"),
+        ([1, 2, 4], Estimate([1, 2, 3], [0, 1, 1], "given"), [1], "y has points without an error"),
+        ([1, 2, 4, 8], [1, 2, 3, 4], [1, 1 + 1e-13], "x, y or powers do not tell the coefficients apart"),
+        (1e-300 * np.array([1, 2, 4]), [1, 2, 3], [2], "y = .* has coefficients beyond the floats"),
+    ],
+)
+def test_bad_extrapolations_are_refused(x, y, powers, message):
+    with pytest.raises(ValueError, match=message):
+        extrapolate(x, y, powers=powers)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-150, 1e150, 1e300])
+def test_limits_of_any_size(scale):
+    x, y = np.array([0.1, 0.2, 0.4, 0.8]), np.array([1.0, 1.2, 1.1, 1.6])
+    unit = extrapolate(x, Estimate(y, 0.3, "given"), powers=[1]).limit
+    found = extrapolate(x, Estimate(scale * y, scale * 0.3, "given"), powers=[1]).limit
+    for name in ("value", "stderr", "systematic"):
+        assert_allclose(getattr(found, name), scale * getattr(unit, name), rtol=1e-12)

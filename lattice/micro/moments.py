@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._check import finite, instance, reals, shown, work
+from .._check import brief, finite, instance, reals, shown, work
 from .._check import times as checked_times
 from ..chain import Chain
 from ..modes import normal_modes
@@ -66,6 +66,7 @@ class Moments:
     pp: NDArray[np.float64]
     baths: tuple[Langevin, ...] = ()
     noise: Noise | None = None
+    __repr__ = brief
 
     def __post_init__(self) -> None:
         groups(instance("chain", self.chain, Chain, "a Chain"), self.noise)
@@ -146,6 +147,7 @@ class StationaryMoments(Moments):
 
     residual: float = 0.0
     _flows: tuple[NDArray[np.float64], ...] | None = field(default=None, repr=False)
+    __repr__ = brief
 
     @property
     def energy_currents(self) -> NDArray[np.float64]:

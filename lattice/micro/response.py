@@ -63,6 +63,7 @@ class GreenKubo:
     window: tuple[float, float]
     temperature: float
     currents: str | Sequence[str] = "energy_current"
+    __repr__ = _check.brief
 
 
 def _keeps_momentum(run: Trajectory | Series) -> bool:
