@@ -14,7 +14,7 @@ from numba import carray
 
 from . import inlined, jit, wide
 from .laws import law, laws_kind, slope
-from .operations import STRIP, Own, call, to_floats
+from .operations import STRIP, Own, address, call, to_floats
 
 FREE, FIXED, PERIODIC = 0, 1, 2
 # The loop over a strip is vectorised and unrolled over this many sites.
@@ -40,17 +40,25 @@ class Strip:
     def __init__(
         self, start_q: np.ndarray, start_p: np.ndarray, ends: tuple[int, int], streams: np.ndarray
     ) -> None:
-        replicas, n = start_q.shape
-        size = 1 - (2 - replicas * (n + 2)) // UNROLL * UNROLL
-        self.block = np.zeros(2 * size + 1024)
-        a = 7 - self.block.ctypes.data // 8 % 8
+        (replicas, n), (left, right) = start_q.shape, ends
+        used = replicas * (n + 2)
+        size = 1 - (2 - used) // UNROLL * UNROLL
+        block = np.zeros(2 * size + 1024)
+        a = 7 - address(block) // 8 % 8
         b = a + size + 1 + (127 - size) % 512
-        q, p = self.block[a : a + size + 1], self.block[b : b + size + 2]
-        self.q, self.p = (x[: replicas * (n + 2)].reshape(replicas, n + 2)[:, 1:-1] for x in (q, p))
+        self.q = block[a : a + used].reshape(replicas, n + 2)[:, 1:-1]
+        self.p = block[b : b + used].reshape(replicas, n + 2)[:, 1:-1]
         self.q[:], self.p[:] = start_q, start_p
-        left, right = ends
         self.own = Own(
-            STRIP, q=q, p=p, streams=streams, size=size, n=n, replicas=replicas, left=left, right=right
+            STRIP,
+            q=block[a:],
+            p=block[b:],
+            streams=streams,
+            size=size,
+            n=n,
+            replicas=replicas,
+            left=left,
+            right=right,
         )
 
 

@@ -38,6 +38,8 @@ class Kind:
         more = [(name, "u8") for name in addresses.split()] + [(name, "i8") for name in integers.split()]
         dtype = np.dtype([*fields, *more])
         self.names, self.pointer = dtype.names, types.CPointer(numba.from_dtype(dtype))
+        entries = (form for name in dtype.names for _, form in dtype[name].descr)
+        self.packed = struct.Struct("".join("d" if "f" in form else "q" for form in entries))
 
 
 # Where replicas lie end to end, how many sites each has and what its ends are; see `march`.
@@ -138,7 +140,7 @@ def filler(function: Callable) -> int:
     return compiled(function, types.void(types.uint64, types.uint64, types.uint64, types.int64)).address
 
 
-def _address(array: np.ndarray) -> int:
+def address(array: np.ndarray) -> int:
     """Where its first entry lies."""
     return ctypes.addressof(ctypes.c_char.from_buffer(array))
 
@@ -159,8 +161,13 @@ class Own:
 
     def __init__(self, kind: Kind, keep: object = None, **values: object) -> None:
         self.kind, self.values, self.keep = kind, values, keep
-        parts = [x if isinstance(x, tuple) else (x,) for x in (values[name] for name in kind.names)]
-        entries = [_address(x) if isinstance(x, np.ndarray) else x for part in parts for x in part or (0,)]
-        form = "".join("d" if isinstance(x, float) else "q" for x in entries)
-        self._record = ctypes.create_string_buffer(struct.pack(form, *entries), 8 * len(entries))
+        entries: list[object] = []
+        for name in kind.names:
+            value = values[name]
+            if isinstance(value, tuple):
+                entries += value or (0,)
+            else:
+                entries.append(value)
+        entries = [address(x) if isinstance(x, np.ndarray) else x for x in entries]
+        self._record = ctypes.create_string_buffer(kind.packed.pack(*entries), kind.packed.size)
         self.address = ctypes.addressof(self._record)

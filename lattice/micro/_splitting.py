@@ -101,11 +101,11 @@ class Program:
         self.setting, self.action = setting, action_of(chain, setting.noise)
         self.laws = kernel.laws(setting.bond, setting.pin)
         self.store = self.action.store(replicas, chain.n) if self.action else None
-        self.sites = np.array(bath_sites(chain, baths), dtype=np.int64)
-        self.numbers = np.reshape([(b.temperature, b.friction, b.force) for b in baths], (-1, 3)).astype(
-            float
-        )
-        self.normals = bath_kernel.normals(replicas, self.numbers) if baths else None
+        self.normals = None
+        if baths:
+            self.sites = np.array(bath_sites(chain, baths), dtype=np.int64)
+            self.numbers = np.array([(b.temperature, b.friction, b.force) for b in baths])
+            self.normals = bath_kernel.normals(replicas, self.numbers)
         self.replicas = replicas
         self.rows, self.kept, self.phrases, self.movements = [], [], [], [0]
         for steps, h in setting.movements:
