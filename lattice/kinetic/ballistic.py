@@ -15,8 +15,8 @@ from .._check import instance, one_of, reals
 from ..chain import Chain
 from ..noise import Langevin
 from ..waves import dispersion, group_velocity
-from ._quadrature import zone
 from ._scattering import medium_of, scale
+from ._zone import zone
 
 __all__ = ["absorption", "current"]
 

@@ -30,7 +30,6 @@ from .._check import reals, shown, work
 from ..chain import Chain
 from ..crystal import Crystal
 from ..noise import PairRotation, ThreeSiteRotation, VelocityExchange, VelocityFlip
-from ._quadrature import STEP, exponents, zone
 from ._scattering import (
     KEEPING,
     LARGEST,
@@ -43,6 +42,7 @@ from ._scattering import (
     rate_at,
     setting,
 )
+from ._zone import STEP, exponents, zone
 
 __all__ = [
     "Tail",

@@ -18,7 +18,6 @@ from .. import _check
 from .._check import instance, number, reals, shown, work
 from ..chain import Chain
 from ..waves import group_velocity, wave_numbers
-from ._quadrature import zone
 from ._scattering import (
     LARGEST,
     MOST,
@@ -32,6 +31,7 @@ from ._scattering import (
     scale,
     strength,
 )
+from ._zone import zone
 
 __all__ = ["decay_rate", "evolve", "relax"]
 
