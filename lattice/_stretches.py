@@ -18,8 +18,9 @@ from ._quadrature import Gibbs, laws
 from .chain import Chain
 
 MOST_WORK = 1e8  # nodes times wave numbers
-PARTS = 1024  # of the wave numbers, which matter or do not
-MOST_AT_ONCE = 10**7  # stretches drawn
+PARTS = 256  # of the wave numbers, which matter or do not
+MOST_AT_ONCE = 10**6  # waves
+FEW = 32  # bonds, of which all but one are drawn at once; four times the laws, if they are more
 
 
 def product(a: NDArray, b: NDArray, times: Callable = np.multiply) -> NDArray:
@@ -98,13 +99,10 @@ class Stretches:
         """Density of the sum at 0, and times mean and mean square of what sums up values at the nodes."""
         each = list(zip(self.counts.tolist(), self.gibbs, values, strict=True))
         size = sum(count * (g.weights @ np.abs(value)) for count, g, value in each)
-        most = math.pi / max(g.steps.max() * g.s for g in self.gibbs)
-        matters, period = self._matters(most), self.gibbs[0].period
+        period = self.gibbs[0].period
 
-        def summed(spread: float) -> NDArray[np.float64]:  # the sum is taken to be periodic
-            k = 2 * math.pi / spread * np.arange(math.floor(most * spread / 2 / math.pi) + 1)
-            k = k[matters[np.minimum(k / most * PARTS, PARTS - 1).astype(int)]]
-            whole = None
+        def summed(spread: float) -> NDArray[np.float64]:
+            k, whole = self._wave_numbers(spread, self.counts), None
             for count, g, value in each:
                 work("chain", self.chain, float(k.size * g.r.size), MOST_WORK)
                 part = power(g.characteristic(k, value), count, product)
@@ -118,13 +116,18 @@ class Stretches:
             found, before = summed(min(spread, period)), found
         return found
 
-    def _matters(self, most: float) -> NDArray[np.bool_]:
-        """In which equal parts of 0 < k < most the product is above 1e-26: by the slope of each factor."""
-        k, logs = (np.arange(PARTS) + 0.5) * most / PARTS, 0.0
-        for count, g in zip(self.counts, self.gibbs, strict=True):
-            bound = np.abs(g.characteristic(k)[0]) + g.deviation * most / (2 * PARTS)
+    def _wave_numbers(self, spread: float, counts: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Those of a periodic sum, from 0 on, at which its characteristic function is above 1e-26.
+
+        In each of many parts of their range it is bounded by the slopes of its factors.
+        """
+        most = math.pi / max(g.steps.max() * g.s for g in self.gibbs)
+        middles, logs = (np.arange(PARTS) + 0.5) * most / PARTS, 0.0
+        for count, g in zip(counts, self.gibbs, strict=True):
+            bound = np.abs(g.characteristic(middles)[0]) + g.deviation * most / (2 * PARTS)
             logs = logs + count * np.log(np.minimum(bound, 1.0))
-        return logs > -60
+        k = 2 * math.pi / spread * np.arange(math.floor(most * spread / 2 / math.pi) + 1)
+        return k[logs[np.minimum(k / most * PARTS, PARTS - 1).astype(int)] > -60]
 
     @functools.cached_property
     def thermodynamics(self) -> tuple[float, float, float]:
@@ -166,24 +169,55 @@ class Stretches:
     def _stretches(self, replicas: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Independent samples of all stretches, shape (replicas, n_bonds).
 
-        On a closed chain the widest bond takes what the others leave, and is accepted as likely as that is.
+        On a closed chain half of the bonds are drawn and accepted as likely as it is that the others make up
+        for them; then half of the others, and so on.  The last one, the widest, is what remains.
         """
-        widest = self.gibbs[int(np.argmax([g.deviation for g in self.gibbs]))]
-        last = int(np.flatnonzero(self.which == self.gibbs.index(widest))[-1]) if self.closed else None
-        share = widest.deviation / self._width() if self.closed else 1.0  # that is accepted, about
-        found, missing = [], replicas
-        while missing:
-            size = min(math.ceil(1.1 * missing / share), max(1, MOST_AT_ONCE // self.chain.n_bonds))
-            r = np.empty((size, self.chain.n_bonds))
-            for index, g in enumerate(self.gibbs):
-                here = np.flatnonzero(self.which == index)
-                r[:, here] = g.draw(size * len(here), rng).reshape(size, -1)
-            if self.closed:
-                r[:, last] = 0.0
-                r[:, last] = closing = -r.sum(axis=1)
-                if widest.period < math.inf:
-                    closing = closing - widest.period * np.rint((closing - widest.shift) / widest.period)
-                r = r[rng.random(size) < widest.likelihood(closing)]
-            found.append(r[:missing])
-            missing -= len(found[-1])
-        return np.concatenate(found)
+        bonds = np.arange(self.chain.n_bonds)
+        if not self.closed:
+            return self._independent(bonds, replicas, rng)
+        widest = int(np.argmax([g.deviation for g in self.gibbs]))
+        last = int(np.flatnonzero(self.which == widest)[-1])
+        rest, r, total = (
+            np.append(np.delete(bonds, last), last),
+            np.empty((replicas, len(bonds))),
+            np.zeros(replicas),
+        )
+        while len(rest) > 1:
+            some = len(rest) // 2 if len(rest) > max(FEW, 4 * len(self.laws)) else len(rest) - 1
+            now, rest = rest[:some], rest[some:]
+            likely, todo = self._likely(rest), np.arange(replicas)
+            while len(todo):
+                drawn = self._independent(now, len(todo), rng)
+                sums = total[todo] + drawn.sum(axis=1)
+                good = rng.random(len(todo)) < likely(-sums)
+                r[todo[good, None], now] = drawn[good]
+                total[todo[good]] = sums[good]
+                todo = todo[~good]
+        r[:, last] = -total
+        return r
+
+    def _independent(self, bonds: NDArray, replicas: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Independent samples of some stretches, as if their sum did not matter."""
+        r, which = np.empty((replicas, len(bonds))), self.which[bonds]
+        for law in np.unique(which):
+            here = np.flatnonzero(which == law)
+            r[:, here] = self.gibbs[law].draw(replicas * len(here), rng).reshape(replicas, -1)
+        return r
+
+    def _likely(self, bonds: NDArray) -> Callable:
+        """The density of the sum of some stretches, over a bound of its largest value."""
+        g = self.gibbs[self.which[bonds[-1]]]
+        if len(bonds) == 1:
+            turn = g.period if g.period < math.inf else 0.0
+            return lambda s: g.likelihood(s - turn * np.rint((s - g.shift) / (turn or 1.0)))
+        counts = np.bincount(self.which[bonds], minlength=len(self.gibbs))
+        k = self._wave_numbers(min(20 * self._width(), g.period), counts)
+        each = (g.characteristic(k)[0] ** count for g, count in zip(self.gibbs, counts, strict=True) if count)
+        wave = 2 * functools.reduce(np.multiply, each)
+        wave[0] /= 2
+
+        def density(s: NDArray[np.float64]) -> NDArray[np.float64]:
+            parts = np.array_split(s, math.ceil(len(s) * len(k) / MOST_AT_ONCE))
+            return np.concatenate([(np.exp(-1j * np.multiply.outer(part, k)) @ wave).real for part in parts])
+
+        return lambda s: density(s) / np.abs(wave).sum()

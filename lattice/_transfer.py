@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ._check import work
@@ -21,7 +22,8 @@ from .chain import Chain
 
 MOST_NODES = 1024
 MOST_WORK = 1e13
-FINE = 2  # nodes at which the logarithm of a message is kept, for each of the grid
+WIDE = 10  # nodes through which the logarithm of a message is interpolated
+LAGRANGE = np.linalg.inv(np.vander(np.arange(WIDE) - (WIDE - 1) / 2))  # of polynomials through them
 MOST_AT_ONCE, FEW_AT_ONCE = 10**7, 50_000  # numbers of the messages of some replicas, and of one site's
 FAR = 1e4  # an energy over T at which a weight is 0
 LEAST = 1e-300  # of a message
@@ -214,16 +216,16 @@ class Sample:
     def __init__(self, on: Transfer, rng: np.random.Generator, size: int) -> None:
         self.on, self.rng, self.size = on, rng, size
         self.slot, self.pin, n = on.slot.tolist(), on.pin.tolist(), on.chain.n
-        # FINE nodes in a step of the grid, and a few beyond, at which logarithms of messages are interpolated
-        self.fine = on.x[0] + on.h / FINE * (np.arange(FINE * len(on.x) + 5) - 2)
-        self.kernel = functools.lru_cache(maxsize=64)(lambda bond: self._kernel(bond, self.fine, on.x))
+        # the grid, and beyond it what the interpolation near its ends takes
+        self.nodes = on.x[0] + on.h * (np.arange(len(on.x) + WIDE - 1) - WIDE // 2 + 1)
+        self.kernel = functools.lru_cache(maxsize=64)(lambda bond: self._kernel(bond, self.nodes, on.x))
         self.held = [np.exp(phi.min() - phi)[:, None] for phi in (U(on.x) for U in on.U)]
         q, first, left = np.empty((n, size)), 0, np.zeros(1)  # a wall, if there is one
         if on.chain.periodic:
             first, left = 1, self._pick(self._around()[:, None], 0, -1, left)
             q[0] = left
         bond = self.slot[first]
-        start = -on.V[bond](self.fine[:, None] - left) if bond >= 0 else 0 * self.fine[:, None]
+        start = -on.V[bond](self.nodes[:, None] - left) if bond >= 0 else 0 * self.nodes[:, None]
         messages = [self._on_grid(np.exp(start - start.max(axis=0)))]
         for site in range(first, n - 1):
             message = self._on_grid(self.kernel(self.slot[site + 1])) @ (
@@ -240,8 +242,8 @@ class Sample:
         self.q = q.T
 
     @staticmethod
-    def _on_grid(fine: NDArray) -> NDArray:
-        return fine[2:-3:FINE]
+    def _on_grid(message: NDArray) -> NDArray:
+        return message[WIDE // 2 - 1 : -(WIDE // 2)]
 
     @staticmethod
     def _log(message: NDArray) -> NDArray:
@@ -266,7 +268,7 @@ class Sample:
         else:
             way = functools.reduce(lambda before, step: times(step, before), steps)
         back = self.kernel(self.slot[-1]) * held[-1] @ way
-        return self._log((back * self._kernel(self.slot[1], self.on.x, self.fine).T).sum(axis=1))
+        return self._log((back * self._kernel(self.slot[1], self.on.x, self.nodes).T).sum(axis=1))
 
     def _pick(self, message: NDArray, site: int, bond: int, right: NDArray) -> NDArray[np.float64]:
         """Draw a displacement, given the logarithm of the message, and what a bond ties it to, if any does.
@@ -284,10 +286,8 @@ class Sample:
         return places[tooth, np.arange(self.size)]
 
     def _between(self, message: NDArray, offset: NDArray) -> NDArray[np.float64]:
-        """The message, so much of a step beyond each point of the grid: a polynomial through six nodes."""
-        cell = (FINE * offset).astype(int)
-        near = FINE * np.arange(len(self.on.x))[:, None] + cell
-        columns = np.arange(len(offset)) if message.shape[1] > 1 else 0
-        t = FINE * offset - cell + 2
-        share = [math.prod((t - k) / (node - k) for k in range(6) if k != node) for node in range(6)]
-        return sum(share[node] * message[near + node, columns] for node in range(6))
+        """The message, so much of a step beyond each point of the grid: a polynomial through WIDE nodes."""
+        share = np.vander(offset - 0.5, WIDE) @ LAGRANGE
+        if message.shape[1] == 1:
+            return sliding_window_view(message[:, 0], WIDE) @ share.T
+        return sum(share[:, node] * message[node : node + len(self.on.x)] for node in range(WIDE))

@@ -347,24 +347,47 @@ def test_the_envelope_is_above_the_density(law):
             assert np.all(one.phi(x + place * steps) >= low - 1e-9 * (1 + np.abs(low)))
 
 
-@pytest.mark.parametrize("name", ["quartic pins", "pinned rotors", "pinned FPUT"])
+MESSAGES = [
+    LARGER["quartic pins"],
+    LARGER["pinned rotors"],
+    LARGER["pinned FPUT"],
+    Chain(12, Bond(chi=1), Pin(chi=-1, beta=1)),
+    Chain(12, Bond(chi=-1, beta=1), Pin(chi=1, beta=1)),
+]
+
+
+@pytest.mark.parametrize("chain", MESSAGES, ids=repr)
 @pytest.mark.parametrize("T", [0.05, 0.8, 20.0])
-def test_messages_between_their_nodes(name, T):
-    """The interpolation changes no probability by more than 1e-6 of itself, where there is any."""
-    on = Transfer(LARGER[name], T)
-    sample = Sample(on, np.random.default_rng(1), 3)
-    bond, pin = sample.slot[1], sample.held[sample.pin[0]]
-    message = sample.kernel(bond) @ pin
-    offset = np.array([0.1, 0.35, 0.8])
-    places = on.x[:, None] + on.h * offset
-    exact = np.array([sample._kernel(bond, column, on.x) @ pin[:, 0] for column in places.T]).T
-    # relative to one bond, whose largest entry depends on the places
-    norm = np.array([on.V[bond](column[:, None] - on.x).min() for column in places.T])
-    exact *= np.exp(on.V[bond](sample.fine[:, None] - on.x).min() - norm)
-    weight = exact**2 * np.exp(-on.U[sample.pin[0]](places))
-    likely = weight > 1e-12 * weight.max()
-    found = np.exp(sample._between(np.log(message), offset))
-    assert_allclose(found[likely], exact[likely], rtol=1e-6)
+def test_messages_between_their_nodes(chain, T):
+    """What the interpolation changes of the distribution of a displacement, in all."""
+    on = Transfer(chain, T)
+    sample = Sample(on, np.random.default_rng(1), 1)
+    bond, held, V = sample.slot[1], sample.held[sample.pin[0]][:, 0], on.V[sample.slot[1]]
+    before = held * sample._on_grid(sample.kernel(bond) @ held)
+    message = np.log(np.maximum(sample.kernel(bond) @ before, 1e-300))
+    low = V(sample.nodes[:, None] - on.x).min()  # what the kernel leaves out
+    changed, whole = 0.0, 0.0
+    for offset in (0.1, 0.35, 0.5, 0.8):
+        places = on.x + on.h * offset
+        exact = np.exp(low - V(places[:, None] - on.x)) @ before
+        density = exact**2 * np.exp(-on.U[sample.pin[0]](places))
+        found = np.exp(sample._between(message[:, None], np.array([offset]))[:, 0])
+        changed += density @ np.abs(found / np.maximum(exact, 1e-300) - 1)
+        whole += density.sum()
+    assert changed < (1e-5 if chain.bond.chi < 0 or chain.pin.chi < 0 else 1e-7) * whole
+
+
+def test_how_likely_the_rest_of_a_ring_makes_up():
+    """Harmonic: a Gaussian of the variance mT/χ.  Rotors: Σ_k I_kᵐ cos ks."""
+    T, some, s = 0.7, np.arange(40, 100), np.linspace(-20, 20, 41)
+    likely = Stretches(Chain(100, Bond(chi=1.3)), T)._likely(some)
+    assert_allclose(likely(s), np.exp(-(s**2) / (2 * 60 * T / 1.3)), atol=1e-12)
+    turns = Stretches(Chain(100, Bond.rotor(J=9, m=2)), T)._likely(some)
+    k = np.arange(-100, 101)
+    shares = (ive(k, 9 / T) / ive(0, 9 / T)) ** 60
+    assert_allclose(turns(s), shares @ np.cos(2 * np.multiply.outer(k, s)) / shares.sum(), atol=1e-12)
+    varied = Stretches(Chain(100, Bond(chi=np.repeat([1.0, 4.0], 50))), T)._likely(some)
+    assert_allclose(varied(s), np.exp(-(s**2) / (2 * (10 + 50 / 4) * T)), atol=1e-12)
 
 
 def test_a_long_chain_of_rotors():
