@@ -1,8 +1,8 @@
 """Build the site: execute the pages that changed, on all cores, then render everything.
 
 ``make book`` runs this.  Executed pages are kept in a cache that knows only their
-cells, so the cache is dropped whenever something the cells stand on has changed:
-the package, the stored results, the pinned versions or Python itself.
+cells, so a page is dropped from it whenever something that its cells stand on has changed:
+the code that they reach, the stored results, the pinned versions or Python itself.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import yaml
@@ -37,12 +38,13 @@ BUILD = ROOT / "_build"
 CACHE = BUILD / ".jupyter_cache"
 SITE = BUILD / "html"
 LOG = BUILD / "execution.log"
-SECONDS = BUILD / "seconds.json"  # processor time of each page when it was last executed
+# Of each page: the processor time of its last execution, and what it stood on then
+EXECUTED = BUILD / "executed.json"
 LONG, TOO_LONG = 15, 60  # seconds of processor time: a page to look at, a page that is refused
 
-# What cells stand on, besides themselves.  measured.json is written by `make claims` for one page
-# that reads it while it is rendered, not executed.
-FOUNDATIONS = ("lattice/**/*.py", "book/data/**/*", "requirements.txt")
+# What cells stand on, besides themselves and the code that they import.  measured.json is written by
+# `make claims` for one page that reads it while it is rendered, not executed.
+FOUNDATIONS = ("book/data/**/*", "requirements.txt")
 NOT_READ_BY_CELLS = {ROOT / "book" / "data" / "measured.json"}
 
 REDIRECT = """<!DOCTYPE html>
@@ -65,7 +67,9 @@ def own_package() -> None:
     """
     question = "import importlib.util as u; print(getattr(u.find_spec('lattice'), 'origin', None), end='')"
     cell = nbformat.v4.new_code_cell(question)
-    NotebookClient(nbformat.v4.new_notebook(cells=[cell]), kernel_name="python3").execute()
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    where = {"metadata": {"path": str(Path(__file__).parent)}}  # pages do not run beside the package either
+    NotebookClient(notebook, kernel_name="python3", resources=where).execute()
     here = getattr(find_spec("lattice"), "origin", None)
     for who, found in (("Python", here), ("the kernel of the cells", cell.outputs[0]["text"])):
         if found is None or Path(found).resolve() != ROOT / "lattice" / "__init__.py":
@@ -76,9 +80,11 @@ def own_package() -> None:
             )
 
 
-def foundations_hash() -> str:
-    """Hash of everything that executed cells depend on and jupyter-cache does not look at."""
-    digest = hashlib.sha256(platform.python_version().encode())
+def foundations(page: Path) -> str:
+    """Hash of everything that the executed cells of a page depend on and jupyter-cache does not look at."""
+    from book.register import code_hash  # `main` leads here once it is sure whose book this is
+
+    digest = hashlib.sha256(f"{platform.python_version()} {code_hash(page)}".encode())
     for pattern in FOUNDATIONS:
         for path in sorted(ROOT.glob(pattern)):
             if path.is_file() and "__pycache__" not in path.parts and path not in NOT_READ_BY_CELLS:
@@ -86,17 +92,18 @@ def foundations_hash() -> str:
     return digest.hexdigest()
 
 
-def open_cache() -> JupyterCacheAbstract:
-    """The execution cache, emptied first if it was filled on other foundations."""
-    stamp = CACHE / "foundations"
-    current = foundations_hash()
-    if CACHE.exists() and (not stamp.exists() or stamp.read_text() != current):
-        print("lattice/, book/data/, the pins or Python changed: every page is executed again.")
-        shutil.rmtree(CACHE)
-    cache = get_cache(CACHE)
-    cache.list_cache_records()  # creates the folder and its database
-    CACHE.mkdir(parents=True, exist_ok=True)
-    stamp.write_text(current)
+def read_executed() -> dict[str, dict[str, Any]]:
+    """Of each page that was ever executed here: ``{"seconds": …, "foundations": …}``."""
+    return json.loads(EXECUTED.read_text("utf-8")) if EXECUTED.exists() else {}
+
+
+def open_cache(pages: list[Path]) -> JupyterCacheAbstract:
+    """The execution cache, without the pages that were executed on other foundations."""
+    cache, executed = get_cache(CACHE), read_executed()
+    for record in cache.list_cache_records():  # creates the folder and its database, too
+        page = Path(record.uri)
+        if page not in pages or executed.get(record.uri, {}).get("foundations") != foundations(page):
+            cache.remove_cache(record.pk)
     return cache
 
 
@@ -110,11 +117,6 @@ def notebook_pages() -> list[Path]:
 def divert_stderr(log: Path) -> None:
     """Send what kernels say on starting into a file, so that it does not tear the progress bar."""
     os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
-
-
-def read_seconds() -> dict[str, float]:
-    """Processor time of the pages in their last execution, those that were ever executed here."""
-    return json.loads(SECONDS.read_text("utf-8")) if SECONDS.exists() else {}
 
 
 def longest_first(pages: list[Path], seconds: dict[str, float]) -> list[Path]:
@@ -145,12 +147,14 @@ def execute(pages: list[Path], cache: JupyterCacheAbstract, timeout: int) -> Non
         cache.remove_nb_from_project(record.pk)
     for page in pages:
         cache.add_nb_to_project(str(page), read_data={"type": "plugin", "name": "myst_nb_md"})
-    seconds = read_seconds()
+    executed = read_executed()
+    seconds = {page: known["seconds"] for page, known in executed.items()}
     waiting = {Path(record.uri): record.pk for record in cache.list_unexecuted()}
     todo = [
         ProcessData(waiting[page], str(page), cache, timeout, False)
         for page in longest_first(list(waiting), seconds)
     ]
+    ground = {page.uri: foundations(Path(page.uri)) for page in todo}
     print(f"{len(pages)} pages have cells, {len(todo)} to execute.")
     LOG.write_text("")
     failed = []
@@ -166,7 +170,8 @@ def execute(pages: list[Path], cache: JupyterCacheAbstract, timeout: int) -> Non
                 failed.append(uri)
             else:
                 seconds[uri] = round(spent, 1)
-                SECONDS.write_text(json.dumps(seconds, indent=1), "utf-8")
+                executed[uri] = {"seconds": seconds[uri], "foundations": ground[uri]}
+                EXECUTED.write_text(json.dumps(executed, indent=1), "utf-8")
     for uri in failed:
         traceback = NbProjectRecord.record_from_uri(uri, cache.db).traceback
         # the end of it: the cell, its error and the frames in between, not the executor's own frames
@@ -209,7 +214,7 @@ def render(builder: str) -> None:
 
 def report(pages: list[Path]) -> None:
     """Print the seconds of each page and where to open the site."""
-    seconds = read_seconds()
+    seconds = {page: known["seconds"] for page, known in read_executed().items()}
     print("\nSeconds of processor time that each page took when it was executed:")
     for page in pages:
         spent = seconds.get(str(page), math.nan)
@@ -220,9 +225,10 @@ def report(pages: list[Path]) -> None:
 
 def main(builder: str = "html") -> None:
     own_package()
+    sys.path.append(str(ROOT))
     config = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
-    cache = open_cache()
     pages = notebook_pages()
+    cache = open_cache(pages)
     execute(pages, cache, config["execute"]["timeout"])
     render(builder)
     if builder == "html":

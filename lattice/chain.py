@@ -147,7 +147,13 @@ class Bond:
 
 
 class Pin(Bond):
-    r"""The force law of :class:`Bond` on site: :math:`V(q_j)` holds site j at the origin."""
+    r"""The force law of :class:`Bond` on site: :math:`V(q_j)` holds site j at the origin.
+
+    Parameters
+    ----------
+    chi, alpha, beta, J, m
+        The coefficients of the law, as those of :class:`Bond`; 0 unless given, and m = 1.
+    """
 
 
 @dataclass(frozen=True, eq=False)
@@ -344,9 +350,22 @@ def canonical(medium, q: ArrayLike, p: ArrayLike) -> tuple[NDArray[np.float64], 
 
 @finite
 def kinetic_energy(p: ArrayLike) -> NDArray[np.float64]:
-    r"""The kinetic energy :math:`\sum_j p_j^2/2`, shape (...), of momenta (..., n).
+    r"""The kinetic energy :math:`\sum_j p_j^2/2`.
 
-    Raises a ValueError if a momentum is not finite, or the energy beyond the floats.
+    Parameters
+    ----------
+    p : (..., n) array
+        Momenta.
+
+    Returns
+    -------
+    (...) array
+        The kinetic energy of all sites together.
+
+    Raises
+    ------
+    ValueError
+        If a momentum is not finite, or the energy beyond the floats.
     """
     p = reals("p", p)
     if p.ndim == 0:
@@ -356,10 +375,22 @@ def kinetic_energy(p: ArrayLike) -> NDArray[np.float64]:
 
 @finite
 def site_energy(chain: Chain, q: ArrayLike, p: ArrayLike) -> NDArray[np.float64]:
-    """The energy of each site, shape (..., n).
+    """The energy of each site.
 
     Kinetic and on-site energy and half of each neighbouring bond's; a bond to
     a wall belongs to its one site.  The sum over sites is the total energy.
+
+    Parameters
+    ----------
+    chain : Chain
+        What the state belongs to.
+    q, p : (..., n) array
+        Displacements and momenta.
+
+    Returns
+    -------
+    (..., n) array
+        Energies of the sites.
 
     Raises
     ------
@@ -376,7 +407,23 @@ def site_energy(chain: Chain, q: ArrayLike, p: ArrayLike) -> NDArray[np.float64]
 
 @finite
 def energy(chain: Chain, q: ArrayLike, p: ArrayLike) -> NDArray[np.float64]:
-    """The total energy, shape (...), of displacements and momenta (..., n); errors as in `site_energy`."""
+    """The total energy, the sum of `site_energy`.
+
+    Parameters
+    ----------
+    chain, q, p
+        As in `site_energy`.
+
+    Returns
+    -------
+    (...) array
+        Energies of the states.
+
+    Raises
+    ------
+    ValueError
+        As `site_energy` does.
+    """
     q, p = canonical(instance("chain", chain, Chain, "a Chain"), q, p)
     potential = chain.bond._potential(chain._stretches(q)).sum(axis=-1)
     return 0.5 * np.square(p).sum(axis=-1) + potential + chain.pin._potential(q).sum(axis=-1)

@@ -25,6 +25,13 @@ LARGEST = 1e307  # of an Estimate, so that differences and squared sums are floa
 class Untrusted(RuntimeError):
     """The data do not support the estimate.
 
+    Parameters
+    ----------
+    message : str
+        What the data lack.
+    result
+        The answer all the same.
+
     Attributes
     ----------
     result : Estimate, PowerLaw, Extrapolation or GreenKubo

@@ -31,7 +31,9 @@ class PowerLaw:
     exponent, prefactor : Estimate
         s and A, with statistical and systematic errors.
     window : (float, float)
-        The x between which it was fitted, holding so many `points`.
+        The x between which it was fitted.
+    points : int
+        How many lie between them.
     """
 
     exponent: Estimate

@@ -85,6 +85,16 @@ def normal_modes(chain: Chain) -> NormalModes:
     constant, exactly.  All other frequencies of a chain without negative coefficients are above 0, however
     soft a pin is; their relative error is below 1e-9, and that of the softest of the order of round-off.
 
+    Parameters
+    ----------
+    chain : Chain
+        At most 20,000 sites.
+
+    Returns
+    -------
+    NormalModes
+        Frequencies in ascending order, and the shapes that belong to them.
+
     Raises
     ------
     ValueError

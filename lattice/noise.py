@@ -150,6 +150,18 @@ def listed(baths: Iterable[Langevin]) -> tuple[Langevin, ...]:
 def bath_sites(chain: Chain, baths: Iterable[Langevin]) -> list[int]:
     """The sites, counted from 0, at which the baths of a chain act.
 
+    Parameters
+    ----------
+    chain : Chain
+        What the baths act on.
+    baths : iterable of Langevin
+        Their sites may count from the right end, -1 being the last.
+
+    Returns
+    -------
+    list of int
+        In the order of the baths.
+
     Raises
     ------
     ValueError

@@ -30,7 +30,15 @@ WRITE_EVERY = 1.0  # seconds between two files of a store: few files, and little
 
 
 class ReplicaError(RuntimeError):
-    """A replica that failed; `index` says which, the cause says why."""
+    """A replica that failed; the cause of the error says why.
+
+    Parameters
+    ----------
+    index : int
+        Which replica.
+    reason : str
+        Why it failed, in one line.
+    """
 
     def __init__(self, index: int, reason: str) -> None:
         super().__init__(index, reason)  # both arguments, so that it survives the way back from a worker

@@ -53,7 +53,7 @@ def _spread(numbers: NDArray) -> str:
 
 
 def mean(samples: ArrayLike, axis: int = 0) -> Estimate:
-    """The mean of independent samples, shape (...), with its standard error.
+    """The mean of independent samples, with its standard error.
 
     The error of few samples is itself uncertain, and deviations follow Student's law with size - 1
     degrees of freedom: more than 3 errors off are 20 % of the means of 2 normal samples, 6 % of 4, 1.5 % of
@@ -63,6 +63,13 @@ def mean(samples: ArrayLike, axis: int = 0) -> Estimate:
     ----------
     samples : (size, ...) array
         Independent samples along `axis`; each may be an array.
+    axis : int
+        Where the samples are counted.
+
+    Returns
+    -------
+    Estimate
+        Shape (...).
 
     Raises
     ------
@@ -91,6 +98,8 @@ def blocking(series: ArrayLike, axis: int = 0) -> Estimate:
     ----------
     series : (n, ...) array
         Equidistant values, time along `axis`; each may be an array.
+    axis : int
+        Where the time is counted.
 
     Returns
     -------
@@ -146,7 +155,15 @@ def autocorrelation_time(series: ArrayLike, axis: int = 0) -> Estimate:
     Bartlett's covariance of the :math:`\rho_t` (M. S. Bartlett, J. R. Stat. Soc.
     Suppl. 8, 27 (1946)).
 
-    Parameters as in `blocking`; the result has shape (...), in units of the spacing.
+    Parameters
+    ----------
+    series, axis
+        As in `blocking`.
+
+    Returns
+    -------
+    Estimate
+        Shape (...), in units of the spacing.
 
     Raises
     ------
@@ -210,6 +227,13 @@ def jackknife(
         Number B of blocks left out in turn, a divisor of the size; each sample
         by itself unless given.  For a correlated series a block is much longer
         than its autocorrelation time.
+    axis : int
+        Where the samples are counted.
+
+    Returns
+    -------
+    Estimate
+        In the shape of the statistic.
 
     Raises
     ------

@@ -159,6 +159,18 @@ def log_partition(chain: Chain, temperature: float) -> float:
     for a harmonic chain, with z the number of modes that cost no energy, whose (orthonormal)
     displacements are not integrated over.  The free energy is :math:`-T\log Z`.
 
+    Parameters
+    ----------
+    chain : Chain
+        Any boundary, any coefficients with which there is an equilibrium.
+    temperature : float
+        Temperature, positive.
+
+    Returns
+    -------
+    float
+        log Z of the whole chain.
+
     Raises
     ------
     ValueError
@@ -187,6 +199,11 @@ def mean_energy(chain: Chain, temperature: float, *, quantum: bool = False) -> f
         Of harmonic chains only.  Classically each of their modes has T; with :math:`\hbar = 1` it has
         :math:`\frac\omega2 \coth\frac\omega{2T}`, zero-point energy included.
         A mode that costs no energy has its T/2 of kinetic energy in both.
+
+    Returns
+    -------
+    float
+        Of the whole chain.
 
     Raises
     ------
@@ -220,6 +237,11 @@ def heat_capacity(chain: Chain, temperature: float, *, quantum: bool = False) ->
         Of harmonic chains only.  Classically each of their modes contributes 1; with :math:`\hbar = 1` it
         contributes :math:`(x/\sinh x)^2`, :math:`x = \omega/2T`.  A mode that
         costs no energy contributes 1/2 in both.
+
+    Returns
+    -------
+    float
+        Of the whole chain, in units of Boltzmann's constant.
 
     Raises
     ------
@@ -286,6 +308,11 @@ def bond_average(chain: Chain, temperature: float, quantity: Callable) -> float:
     quantity : callable
         f, smooth, from an array of any shape to one of the same shape; periodic if the stretches are angles.
 
+    Returns
+    -------
+    float
+        The average over the stretches and over the bonds.
+
     Raises
     ------
     ValueError
@@ -299,6 +326,19 @@ def bond_average(chain: Chain, temperature: float, quantity: Callable) -> float:
 def site_average(chain: Chain, temperature: float, quantity: Callable) -> float:
     r"""The exact average of a function of the displacements, :math:`\frac1n\sum_j\langle f(q_j)\rangle`.
 
-    Parameters and errors as in `bond_average`; an anharmonic chain has to have a pin.
+    Parameters
+    ----------
+    chain, temperature, quantity
+        As in `bond_average`, with displacements for stretches; an anharmonic chain has to have a pin.
+
+    Returns
+    -------
+    float
+        The average over the displacements and over the sites.
+
+    Raises
+    ------
+    ValueError
+        As `bond_average` does, and if an anharmonic chain has no pin.
     """
     return _average(chain, temperature, quantity, bonds=False)

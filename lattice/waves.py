@@ -228,6 +228,16 @@ def mean_chain(chain: Chain) -> Chain:
 
     Its plane waves are what the modes of a chain with bonds that differ, or are anharmonic, are taken to be.
 
+    Parameters
+    ----------
+    chain : Chain
+        A ring.
+
+    Returns
+    -------
+    Chain
+        Of as many sites; its coefficients are numbers.
+
     Raises
     ------
     ValueError

@@ -1,4 +1,4 @@
-"""The shape of the package: how much code there is, and how it is cut.
+"""The shape of the package: how much code there is, and how it is cut, and what is said of it.
 
 What does not keep a rule is named here.  A name that is no longer needed fails the test, so the lists
 can only shrink.
@@ -7,9 +7,13 @@ can only shrink.
 import ast
 import functools
 import importlib
+import inspect
 import io
 import pkgutil
+import re
+import textwrap
 import tokenize
+from dataclasses import is_dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -22,6 +26,7 @@ LONGEST_FUNCTION = 60  # lines of code
 
 LONG_FILES: set[str] = set()
 LONG_FUNCTIONS: set[str] = set()
+UNDOCUMENTED: set[str] = set()
 
 SILENT = (
     tokenize.COMMENT,
@@ -111,3 +116,86 @@ def test_no_module_bears_the_name_of_its_function():
     package, inner = ModuleType("lattice"), ModuleType("lattice.walk")
     package.walk, package.__all__ = len, ["walk"]
     assert list(namesakes({"lattice": package, "lattice.walk": inner})) == ["lattice.walk"]
+
+
+# What is said of them
+
+
+def published(module):
+    """The public functions and classes of a module."""
+    for name in module.__all__:
+        thing = getattr(module, name)
+        if inspect.isfunction(thing) or inspect.isclass(thing):
+            yield name, thing
+
+
+def sections(docstring):
+    """The sections of a numpydoc docstring by title."""
+    parts = re.split(r"^(\w[\w ]*)\n-{3,}$", inspect.cleandoc(docstring or ""), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def refuses(function):
+    """Whether the code of a function raises, or has `_check` look at what it gets."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    checks = {name for name, thing in vars(inspect.getmodule(function)).items() if from_check(thing)}
+    return any(
+        isinstance(node, ast.Raise) or (isinstance(node, ast.Name) and node.id in checks)
+        for node in ast.walk(tree)
+    )
+
+
+def from_check(thing):
+    return inspect.isfunction(thing) and thing.__module__ == "lattice._check"
+
+
+def silences(thing):
+    """What a docstring does not say: which of parameters, returns and errors."""
+    found = sections(thing.__doc__)
+    listed = found.get("Parameters", "") + found.get("Attributes", "")
+    entries = re.findall(r"^(\S.*?)(?: :|$)", listed, re.MULTILINE)
+    described = {name.strip(" *`") for names in entries for name in names.split(",")}
+    function = thing
+    if inspect.isclass(thing):  # a dataclass checks after its own __init__
+        function = vars(thing).get("__post_init__" if is_dataclass(thing) else "__init__")
+    own = inspect.isfunction(function) or is_dataclass(thing)  # not what it has from its base
+    parameters = inspect.signature(thing).parameters if own else ()
+    missing = [name for name in parameters if name not in described and not name.startswith("_")]
+    if inspect.isfunction(thing) and thing.__annotations__.get("return") not in (None, "None"):
+        missing += [] if {"Returns", "Yields"} & set(found) else ["Returns"]
+    if inspect.isfunction(function) and refuses(function) and "Raises" not in found:
+        missing.append("Raises")
+    return missing
+
+
+def undocumented(found):
+    for module in found.values():
+        for _, thing in published(module):
+            if missing := silences(thing):
+                yield f"{thing.__module__}.{thing.__qualname__}", missing
+
+
+def test_everything_public_says_what_it_takes_gives_and_refuses():
+    silent = {name: missing for name, missing in undocumented(modules()) if name not in UNDOCUMENTED}
+    assert silent == {}
+    assert {name for name, _ in undocumented(modules())} == UNDOCUMENTED
+
+
+def test_what_is_not_said_is_noticed():
+    def half(x: float, y: float, *rest: float) -> float:
+        """Half of a number.
+
+        Parameters
+        ----------
+        x, *rest
+            Numbers.
+        """
+        if x < 0:
+            raise ValueError(x)
+        return x / 2
+
+    assert silences(half) == ["y", "Returns", "Raises"]
+    half.__doc__ += "\n        Returns\n        -------\n        float\n"
+    half.__doc__ += "\n        Raises\n        ------\n        ValueError\n"
+    assert silences(half) == ["y"]
+    assert silences(lattice.mean) == silences(lattice.Chain) == silences(lattice.Untrusted) == []

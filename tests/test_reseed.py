@@ -10,8 +10,8 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
-from register import ROOT
 
+from book.register import ROOT
 from tests.reseed import Shifted, shifted
 
 DRAWS = """

@@ -25,10 +25,9 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 from sphinx.util.nodes import nested_parse_with_titles
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "data"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-# a script beside the stored results, which the tests import too
-from register import MEASURED, REGISTER, read_measured, read_register
+from book.register import MEASURED, REGISTER, read_measured, read_register
 
 logger = logging.getLogger(__name__)
 

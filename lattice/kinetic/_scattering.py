@@ -264,6 +264,16 @@ def collision_matrix(noise: Noise, n: int) -> NDArray[np.float64]:
 def isolated_eigenvalue(noise: ThreeSiteRotation) -> float:
     r"""The isolated eigenvalue of the collision operator, :math:`-\frac65 (\sqrt6 - 1)\, \gamma`.
 
+    Parameters
+    ----------
+    noise : ThreeSiteRotation
+        Gives γ.
+
+    Returns
+    -------
+    float
+        Below 0, in proportion to γ.
+
     Raises
     ------
     ValueError

@@ -35,6 +35,11 @@ def absorption(chain: Chain, friction: float, k: ArrayLike, *, end: str) -> NDAr
     end : {"fixed", "free"}
         What lies beyond the last site.
 
+    Returns
+    -------
+    array
+        The probabilities, in the shape of k, between 0 and 1.
+
     Raises
     ------
     ValueError
@@ -77,6 +82,11 @@ def current(chain: Chain, left: Langevin, right: Langevin) -> float:
         Uniform and harmonic, with two ends.
     left, right : Langevin
         Baths at the two end sites, without force.
+
+    Returns
+    -------
+    float
+        Energy per unit time.
 
     Raises
     ------

@@ -271,6 +271,11 @@ def decay_rate(chain: Chain, noise: Noise, q: float) -> float:
         Wave number in radians per site, not 0.  Beyond some q, of the order of φ/v, waves fly rather
         than diffuse and there is no such rate.
 
+    Returns
+    -------
+    float
+        μ, per unit time of the chain.
+
     Raises
     ------
     ValueError

@@ -16,7 +16,7 @@ __all__ = ["bath_power", "energy_current", "momentum_current"]
 
 @finite
 def energy_current(chain: Chain, q: ArrayLike, p: ArrayLike) -> NDArray[np.float64]:
-    r"""The energy current on each bond, positive to the right, shape (..., n_bonds).
+    r"""The energy current on each bond, positive to the right.
 
     On the bond between sites j and j+1 it is :math:`-\frac12 (p_j + p_{j+1}) V'(r_j)`, so that
     without baths :func:`~lattice.site_energy` changes by what comes in from the left less
@@ -28,6 +28,11 @@ def energy_current(chain: Chain, q: ArrayLike, p: ArrayLike) -> NDArray[np.float
         What the state belongs to.
     q, p : (..., n) array
         Displacements and momenta.
+
+    Returns
+    -------
+    (..., n_bonds) array
+        Energy per unit time.
 
     Raises
     ------
@@ -44,7 +49,7 @@ def energy_current(chain: Chain, q: ArrayLike, p: ArrayLike) -> NDArray[np.float
 
 @finite
 def momentum_current(chain: Chain, q: ArrayLike) -> NDArray[np.float64]:
-    r"""The momentum current :math:`-V'(r_j)` on each bond, positive to the right, shape (..., n_bonds).
+    r"""The momentum current :math:`-V'(r_j)` on each bond, positive to the right.
 
     Parameters
     ----------
@@ -52,6 +57,11 @@ def momentum_current(chain: Chain, q: ArrayLike) -> NDArray[np.float64]:
         What the state belongs to.
     q : (..., n) array
         Displacements.
+
+    Returns
+    -------
+    (..., n_bonds) array
+        Momentum per unit time.
 
     Raises
     ------
@@ -65,7 +75,7 @@ def momentum_current(chain: Chain, q: ArrayLike) -> NDArray[np.float64]:
 
 @finite
 def bath_power(baths: Iterable[Langevin], p: ArrayLike) -> NDArray[np.float64]:
-    r"""The mean power :math:`\gamma(T - p^2) + f p` that each bath gives to its site, shape (..., baths).
+    r"""The mean power :math:`\gamma(T - p^2) + f p` that each bath gives to its site.
 
     The drift of Itô's formula for :math:`p^2/2`; its average over a stationary ensemble is
     what flows from the bath into the chain.
@@ -76,6 +86,11 @@ def bath_power(baths: Iterable[Langevin], p: ArrayLike) -> NDArray[np.float64]:
         The baths, with sites that exist, at most one a site.
     p : (..., n) array
         Momenta.
+
+    Returns
+    -------
+    (..., baths) array
+        Powers, in the order of the baths.
 
     Raises
     ------

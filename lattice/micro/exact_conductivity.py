@@ -69,6 +69,11 @@ def exact_kappa(chain: Chain, noise: Noise) -> Conductivity:
     noise : VelocityFlip, StretchFlip, VelocityExchange or ThreeSiteRotation
         With a rate above 0; the stretches flip only if nothing is pinned.
 
+    Returns
+    -------
+    Conductivity
+        What the Hamiltonian dynamics carries, in the infinite chain and on the ring, and what the noise does.
+
     Raises
     ------
     ValueError

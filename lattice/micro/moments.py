@@ -196,6 +196,11 @@ def stationary(chain: Chain, baths: Sequence[Langevin], noise: Noise | None = No
     noise : VelocityFlip, StretchFlip, VelocityExchange, ThreeSiteRotation or None
         Stretches flip only where they are free coordinates: no pin, no ring, at most one wall.
 
+    Returns
+    -------
+    StationaryMoments
+        With the relative error that the refinement leaves.
+
     Raises
     ------
     ValueError

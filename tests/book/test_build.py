@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -81,9 +82,10 @@ def test_pages_that_take_too_long_are_refused(monkeypatch, tmp_path):
 
 def test_long_pages_are_pointed_out(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(_build, "ROOT", tmp_path)
-    monkeypatch.setattr(_build, "SECONDS", tmp_path / "seconds.json")
+    monkeypatch.setattr(_build, "EXECUTED", tmp_path / "executed.json")
     pages = [tmp_path / name for name in ("quick.md", "slow.md", "new.md")]
-    (tmp_path / "seconds.json").write_text(json.dumps({str(pages[0]): 15.0, str(pages[1]): 15.1}))
+    executed = {str(pages[0]): {"seconds": 15.0}, str(pages[1]): {"seconds": 15.1}}
+    (tmp_path / "executed.json").write_text(json.dumps(executed))
     _build.report(pages)
     lines = capsys.readouterr().out.splitlines()
     assert "    15.0  quick.md" in lines
@@ -103,3 +105,33 @@ def test_the_processor_time_of_a_page_is_that_of_its_kernel(monkeypatch):
     code, page, seconds = _build.run(None)
     assert (code, page) == (0, "page")
     assert seconds > 0.01
+
+
+class Cache:
+    """What the build asks of jupyter-cache."""
+
+    def __init__(self, pages):
+        self.records = [SimpleNamespace(pk=number, uri=str(page)) for number, page in enumerate(pages)]
+
+    def list_cache_records(self):
+        return list(self.records)
+
+    def remove_cache(self, pk):
+        self.records = [record for record in self.records if record.pk != pk]
+
+
+def test_pages_on_other_foundations_are_executed_again(monkeypatch, tmp_path):
+    """Those whose code has changed, those that nothing is known of, and all if the pins have changed."""
+    monkeypatch.setattr(_build, "EXECUTED", tmp_path / "executed.json")
+    pages = _build.notebook_pages()[:3]
+    executed = {str(page): {"seconds": 1.0, "foundations": _build.foundations(page)} for page in pages}
+    del executed[str(pages[1])]["foundations"]
+    executed[str(pages[2])]["foundations"] = executed[str(pages[0])]["foundations"]
+    (tmp_path / "executed.json").write_text(json.dumps(executed))
+    cache = Cache([*pages, ROOT / "book" / "gone.md"])
+    monkeypatch.setattr(_build, "get_cache", lambda folder: cache)
+    _build.open_cache(pages)
+    assert [record.uri for record in cache.records] == [str(pages[0])]
+    monkeypatch.setattr(_build, "FOUNDATIONS", ("pyproject.toml",))
+    _build.open_cache(pages)
+    assert cache.records == []

@@ -1,32 +1,22 @@
-"""The claims register: what ``book/claims.yml`` and ``measured.json`` must look like.
-
-The tests and the page that renders the register both read it through here, so
-that a mistake in it stops either with the same message.
-"""
+"""What ``book/claims.yml`` must look like."""
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-__all__ = ["MEASURED", "REGISTER", "ROOT", "mismeasured", "problems", "read_measured", "read_register"]
+__all__ = ["PATTERNS", "REGISTER", "problems", "read_register"]
 
-ROOT = Path(__file__).resolve().parents[2]
-REGISTER = ROOT / "book" / "claims.yml"
-MEASURED = ROOT / "book" / "data" / "measured.json"
+REGISTER = Path(__file__).resolve().parents[1] / "claims.yml"
 
-REMEDY = "restore it, or remove it and let `make claims` write it"
 VERDICTS = ("confirmed", "corrected", "open")
 SOURCE_FIELDS = {"authors", "title", "cite", "version"}
 TEXTS = {"id", "source", "equation", "claim", "verdict", "section"}
 LISTS = {"tests", "quantities"}
 ERRATUM = {"print", "correction", "evidence"}
-RECORDED = {"value", "stderr", "systematic", "seed", "code_hash", "method", "test"}
 PATTERNS = {
     "id": (r"[a-z]+-[a-z0-9.\-]+", "a source, a hyphen, an equation number or a word: bos-23"),
     "section": (
@@ -56,65 +46,6 @@ def read_register() -> dict[str, Any]:
     if mistakes := problems(document):
         raise ValueError("\n".join([f"{REGISTER} has mistakes:", *mistakes]))
     return document
-
-
-def read_measured() -> dict[str, dict[str, Any]]:
-    """The recorded numbers by key, none if there is no file yet.
-
-    Raises
-    ------
-    ValueError
-        If the file is not what `make claims` writes; the message lists every mistake.
-    """
-    if not MEASURED.exists():
-        return {}
-    try:
-        document = json.loads(MEASURED.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{MEASURED} is not JSON ({error}); {REMEDY}") from error
-    if mistakes := mismeasured(document):
-        raise ValueError("\n".join([f"{MEASURED} has mistakes:", *mistakes, REMEDY]))
-    return document
-
-
-def mismeasured(document: Any) -> list[str]:
-    """Every mistake in the form of the recorded numbers, in plain words."""
-    if not isinstance(document, dict):
-        return ["allowed at the top: entries by key"]
-    found = []
-    for key, entry in document.items():
-        if not isinstance(entry, dict) or set(entry) != RECORDED:
-            found.append(f"{key} is {entry!r}; allowed: the fields {', '.join(sorted(RECORDED))}")
-            continue
-        values = _numbers(entry["value"])
-        checks = {
-            "value": bool(values),
-            "stderr": _is_error(entry["stderr"], values),
-            "systematic": _is_error(entry["systematic"], values),
-            "seed": entry["seed"] is None or (type(entry["seed"]) is int and entry["seed"] >= 0),
-            "code_hash": _matches(r"[0-9a-f]{16}", entry["code_hash"]),
-            "method": _matches(r".*\S.*", entry["method"]),
-            "test": _matches(PATTERNS["tests"][0], entry["test"]),
-        }
-        found += [f"{key}: {name} = {entry[name]!r}" for name, right in checks.items() if not right]
-    return found
-
-
-def _numbers(value: Any) -> list[float]:
-    """The finite numbers of a number or of a flat list, none if it is something else."""
-    numbers = value if isinstance(value, list) else [value]
-    return numbers if all(type(x) in (int, float) and math.isfinite(x) for x in numbers) else []
-
-
-def _is_error(error: Any, values: list[float]) -> bool:
-    """Whether it is an error of so many values: one number for all or one for each, 0 or more."""
-    numbers = _numbers(error)
-    length = len(values) if isinstance(error, list) else 1
-    return len(numbers) == length and all(x >= 0 for x in numbers)
-
-
-def _matches(pattern: str, text: Any) -> bool:
-    return isinstance(text, str) and re.fullmatch(pattern, text) is not None
 
 
 def problems(document: Any) -> list[str]:

@@ -1,8 +1,8 @@
-"""Which code made a stored number: a fingerprint of a script and of what it imports.
+"""Which code made a result: a fingerprint of a script, a test or a page, and of what it imports.
 
 A stored result carries the fingerprint of the code that made it; when the two
 no longer match, the result is out of date.  The imports are followed in the
-source text, nothing is executed.  A package that only re-exports names is
+source text, nothing is executed.  A page counts by its cells.  A package that only re-exports names is
 looked through name by name, so that a change in a module which the script
 never reaches does not outdate its results.
 """
@@ -12,16 +12,19 @@ from __future__ import annotations
 import ast
 import hashlib
 import io
+import re
 import tokenize
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-__all__ = ["code_hash", "dependencies"]
+__all__ = ["ROOT", "code_hash", "dependencies"]
 
 ROOT = Path(__file__).resolve().parents[2]
 SEARCHED = (ROOT, ROOT / "tests", ROOT / "book" / "data")
 Chain = tuple[str, ...]  # lk.Chain.n is ("lk", "Chain", "n")
+# after its fence, the options of a cell: a block of YAML, or lines that begin with a colon
+CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(?:---\n.*?\n---\n|(?::[^\n]*\n)*)(.*?)^```$", re.M | re.S)
 
 
 def code_hash(script: str | Path) -> str:
@@ -32,7 +35,7 @@ def code_hash(script: str | Path) -> str:
     Parameters
     ----------
     script : path
-        A Python file inside the repository.
+        A Python file or a page inside the repository.
 
     Returns
     -------
@@ -77,8 +80,15 @@ def _find(module: str) -> Path | None:
 
 
 @cache
+def _source(path: Path) -> str:
+    """The code of a file, of a page that of its cells."""
+    text = path.read_text(encoding="utf-8")
+    return "\n".join(CELL.findall(text)) if path.suffix == ".md" else text
+
+
+@cache
 def _parse(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+    return ast.parse(_source(path), str(path))
 
 
 @cache
@@ -87,7 +97,7 @@ def _essence(path: Path) -> str:
 
     Text rather than a dump of the syntax tree: the latter changes from one Python to the next.
     """
-    source = path.read_text(encoding="utf-8")
+    source = _source(path)
     lines = source.split("\n")
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
