@@ -13,10 +13,11 @@ import numpy as np
 from numba import carray, types
 from numba.extending import overload
 
-from . import FUSED_FLAGS, as_bits, as_float, fused_jit, inlined
+from . import FUSED_FLAGS, as_bits, as_float, fused_jit
 from .operations import Kind, to_floats
 
 NAMES = ("chi", "alpha", "beta", "J", "m")
+_EIGHT = np.uint64(8)
 
 # x - kπ in two steps: the upper part has 33 bits, so that its products with |k| < 2**20 are exact.
 _PI_UPPER, _PI_LOWER = float.fromhex("0x1.921fb544p+1"), float.fromhex("0x1.0b4611a626331p-33")
@@ -48,29 +49,32 @@ def sine(x):
     return as_float(as_bits(value) ^ (as_bits(shifted) << np.uint64(63)))  # minus where k is odd
 
 
+def _at(coefficient, j):
+    """A coefficient at the place j of the strip; exists only compiled."""
+
+
+@overload(_at, jit_options=FUSED_FLAGS)
+def _coefficient_at(coefficient, j):
+    if isinstance(coefficient, types.Array):
+        return lambda coefficient, j: coefficient[j]
+    return lambda coefficient, j: coefficient
+
+
 def slope(law, j, x):
     """V'(x) of a law at the place j of the strip; exists only compiled."""
 
 
 @overload(slope, jit_options=FUSED_FLAGS)
 def _slope(law, j, x):
-    kind = len(law)
-    if kind == 0:
-        return lambda law, j, x: 0.0
-    if isinstance(law[0], types.Array):
-        return {
-            1: lambda law, j, x: x * law[0][j],
-            3: lambda law, j, x: x * (law[0][j] + x * (law[1][j] + x * law[2][j])),
-            5: lambda law, j, x: (
-                x * (law[0][j] + x * (law[1][j] + x * law[2][j]))
-                + law[3][j] * law[4][j] * sine(law[4][j] * x)
-            ),
-        }[kind]
     return {
-        1: lambda law, j, x: x * law[0],
-        3: lambda law, j, x: x * (law[0] + x * (law[1] + x * law[2])),
-        5: lambda law, j, x: x * (law[0] + x * (law[1] + x * law[2])) + law[3] * law[4] * sine(law[4] * x),
-    }[kind]
+        0: lambda law, j, x: 0.0,
+        1: lambda law, j, x: x * _at(law[0], j),
+        3: lambda law, j, x: x * (_at(law[0], j) + x * (_at(law[1], j) + x * _at(law[2], j))),
+        5: lambda law, j, x: (
+            x * (_at(law[0], j) + x * (_at(law[1], j) + x * _at(law[2], j)))
+            + _at(law[3], j) * _at(law[4], j) * sine(_at(law[4], j) * x)
+        ),
+    }[len(law)]
 
 
 def potential(law, j, x):
@@ -79,26 +83,17 @@ def potential(law, j, x):
 
 @overload(potential, jit_options=FUSED_FLAGS)
 def _potential(law, j, x):
-    kind = len(law)
-    if kind == 0:
-        return lambda law, j, x: 0.0
-    if isinstance(law[0], types.Array):
-        return {
-            1: lambda law, j, x: x * x * (law[0][j] / 2),
-            3: lambda law, j, x: x * x * (law[0][j] / 2 + x * (law[1][j] / 3 + x * (law[2][j] / 4))),
-            5: lambda law, j, x: (
-                x * x * (law[0][j] / 2 + x * (law[1][j] / 3 + x * (law[2][j] / 4)))
-                + 2.0 * law[3][j] * sine(law[4][j] * x / 2) ** 2
-            ),
-        }[kind]
     return {
-        1: lambda law, j, x: x * x * (law[0] / 2),
-        3: lambda law, j, x: x * x * (law[0] / 2 + x * (law[1] / 3 + x * (law[2] / 4))),
-        5: lambda law, j, x: (
-            x * x * (law[0] / 2 + x * (law[1] / 3 + x * (law[2] / 4)))
-            + 2.0 * law[3] * sine(law[4] * x / 2) ** 2
+        0: lambda law, j, x: 0.0,
+        1: lambda law, j, x: x * x * (_at(law[0], j) / 2),
+        3: lambda law, j, x: (
+            x * x * (_at(law[0], j) / 2 + x * (_at(law[1], j) / 3 + x * (_at(law[2], j) / 4)))
         ),
-    }[kind]
+        5: lambda law, j, x: (
+            x * x * (_at(law[0], j) / 2 + x * (_at(law[1], j) / 3 + x * (_at(law[2], j) / 4)))
+            + 2.0 * _at(law[3], j) * sine(_at(law[4], j) * x / 2) ** 2
+        ),
+    }[len(law)]
 
 
 @functools.cache
@@ -111,13 +106,19 @@ def laws_kind(bond: int, pin: int, varied: bool, addresses: str = "", integers: 
     return Kind(addresses, integers, laws)
 
 
+def _coefficient(entry, start, size):
+    """A number, or an array from its address; exists only compiled."""
+
+
+@overload(_coefficient, inline="always")
+def _coefficient_of(entry, start, size):
+    if entry == types.uint64:
+        return lambda entry, start, size: carray(to_floats(entry + _EIGHT * np.uint64(start)), size)
+    return lambda entry, start, size: entry
+
+
 def law(record, start, size):
     """The law in a record, for so many places of the strip from one on; exists only compiled."""
-
-
-@inlined
-def _row(start, size, coefficients):
-    return carray(to_floats(coefficients + np.uint64(8) * np.uint64(start)), size)
 
 
 @overload(law, inline="always")
@@ -125,24 +126,18 @@ def _law(record, start, size):
     names = [name for name, _ in record.members]
     if names == ["none"]:
         return lambda record, start, size: ()
-    if record.typeof("chi") == types.uint64:
-        return {
-            1: lambda record, start, size: (_row(start, size, record.chi),),
-            3: lambda record, start, size: (
-                _row(start, size, record.chi),
-                _row(start, size, record.alpha),
-                _row(start, size, record.beta),
-            ),
-            5: lambda record, start, size: (
-                _row(start, size, record.chi),
-                _row(start, size, record.alpha),
-                _row(start, size, record.beta),
-                _row(start, size, record.J),
-                _row(start, size, record.m),
-            ),
-        }[len(names)]
     return {
-        1: lambda record, start, size: (record.chi,),
-        3: lambda record, start, size: (record.chi, record.alpha, record.beta),
-        5: lambda record, start, size: (record.chi, record.alpha, record.beta, record.J, record.m),
+        1: lambda record, start, size: (_coefficient(record.chi, start, size),),
+        3: lambda record, start, size: (
+            _coefficient(record.chi, start, size),
+            _coefficient(record.alpha, start, size),
+            _coefficient(record.beta, start, size),
+        ),
+        5: lambda record, start, size: (
+            _coefficient(record.chi, start, size),
+            _coefficient(record.alpha, start, size),
+            _coefficient(record.beta, start, size),
+            _coefficient(record.J, start, size),
+            _coefficient(record.m, start, size),
+        ),
     }[len(names)]
