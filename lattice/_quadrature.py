@@ -58,14 +58,22 @@ class Law:
         return math.exp(min(logs, default=-math.log(abs(self.m) or 1.0)))
 
 
-def laws(bond: Bond, count: int) -> tuple[list[Law], NDArray[np.intp]]:
-    """The different laws among `count` bonds or pins, and which of them each one has."""
+def laws(name: str, bond: Bond, count: int) -> tuple[list[Law], NDArray[np.intp]]:
+    """The different laws among `count` bonds or pins, and which of them each one has; all bounded below."""
     columns = [getattr(bond, f.name) for f in fields(bond)]
-    if not any(map(np.ndim, columns)):
-        return [Law(*columns)], np.zeros(count, dtype=np.intp)
-    rows = np.stack([np.broadcast_to(column, count) for column in columns], axis=1)
-    different, which = np.unique(rows, axis=0, return_inverse=True)
-    return [Law(*row) for row in different.tolist()], which.reshape(-1)
+    if any(map(np.ndim, columns)):
+        rows = np.stack([np.broadcast_to(column, count) for column in columns], axis=1)
+        rows, which = np.unique(rows, axis=0, return_inverse=True)
+        different, which = [Law(*row) for row in rows.tolist()], which.reshape(-1)
+    else:
+        different, which = [Law(*columns)], np.zeros(count, dtype=np.intp)
+    for index, law in enumerate(different):
+        if not (law.confining or law.periodic):
+            raise ValueError(
+                f"chain has {name} {np.argmax(which == index)} with {law}, not bounded below: there is no "
+                "equilibrium; allowed: beta > 0, or chi > 0 without alpha and beta, or J alone"
+            )
+    return different, which
 
 
 class Scaled:

@@ -48,7 +48,7 @@ class Stretches:
 
     def __init__(self, chain: Chain, T: float) -> None:
         self.chain, self.T = chain, T
-        self.laws, self.which = laws(chain.bond, chain.n_bonds)
+        self.laws, self.which = laws("bond", chain.bond, chain.n_bonds)
         self.counts = np.bincount(self.which)
         self.closed = chain.periodic or chain.ends == ("fixed", "fixed")
         self._refuse()
@@ -59,11 +59,6 @@ class Stretches:
     def _refuse(self) -> None:
         rotors = [law.periodic for law in self.laws]
         for bond, law in enumerate(self.laws[index] for index in self.which):
-            if not (law.confining or law.periodic):
-                raise ValueError(
-                    f"chain has bond {bond} with {law}, not bounded below: there is no equilibrium; "
-                    "allowed: beta > 0, or chi > 0 without alpha and beta, or J alone"
-                )
             if law.zero and not (all(rotors) and law.m):
                 raise ValueError(
                     f"chain falls into parts at bond {bond} without force; allowed: a force on every bond"

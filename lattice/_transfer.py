@@ -25,6 +25,7 @@ MOST_WORK = 1e13
 WIDE = 10  # nodes through which the logarithm of a message is interpolated
 LAGRANGE = np.linalg.inv(np.vander(np.arange(WIDE) - (WIDE - 1) / 2))  # of polynomials through them
 MOST_AT_ONCE, FEW_AT_ONCE = 10**7, 50_000  # numbers of the messages of some replicas, and of one site's
+MOST_TEETH = 1e11  # among which displacements are drawn
 FAR = 1e4  # an energy over T at which a weight is 0
 LEAST = 1e-300  # of a message
 
@@ -76,8 +77,8 @@ class Transfer:
 
     def __init__(self, chain: Chain, T: float) -> None:
         self.chain, self.T = chain, T
-        self.bonds, bond = laws(chain.bond, chain.n_bonds)
-        self.pins, self.pin = laws(chain.pin, chain.n)
+        self.bonds, bond = laws("bond", chain.bond, chain.n_bonds)
+        self.pins, self.pin = laws("pin", chain.pin, chain.n)
         self.slot = chain._slots(bond + 1.0).astype(int) - 1  # -1 beyond a free end
         both = [law for law in self.bonds + self.pins if not law.zero]
         turning = {abs(law.m) for law in both} if all(law.periodic for law in both) else set()
@@ -89,14 +90,7 @@ class Transfer:
         self._converge()
 
     def _refuse(self) -> None:
-        """Refuse what has no equilibrium."""
-        for name, some in (("bond", self.bonds), ("pin", self.pins)):
-            for law in some:
-                if not (law.confining or law.periodic):
-                    raise ValueError(
-                        f"chain has a {name} with {law}, not bounded below: there is no equilibrium; "
-                        "allowed: beta > 0, or chi > 0 without alpha and beta, or J alone"
-                    )
+        """Refuse a chain of which something can go anywhere."""
         strong = np.array([*(law.confining for law in self.bonds), False])[self.slot]
         part = np.cumsum(~strong[:-1])
         if self.chain.periodic and strong[-1]:
@@ -201,6 +195,7 @@ class Transfer:
 
     def draw(self, replicas: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Independent samples of all displacements, shape (replicas, n)."""
+        work("replicas", replicas, float(replicas) * self.chain.n * len(self.x), MOST_TEETH)
         most = min(MOST_AT_ONCE // self.chain.n, FEW_AT_ONCE) if self.chain.periodic else FEW_AT_ONCE
         size = max(1, most // len(self.x))
         parts = [Sample(self, rng, min(size, replicas - done)).q for done in range(0, replicas, size)]

@@ -17,6 +17,7 @@ stretches are angles: integrals are over one turn :math:`2\pi/m` of each.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -44,8 +45,12 @@ def _anharmonic(chain: Chain, temperature: float, quantum: bool = False) -> Stre
         return None
     if instance("quantum", quantum, bool, "True or False"):
         raise ValueError("quantum = True; allowed: False for an anharmonic chain")
-    T = number("temperature", temperature, above=0)
-    unpinned = all(law.zero for law in laws(chain.pin, chain.n)[0])
+    return _displacements(chain, number("temperature", temperature, above=0))
+
+
+@functools.lru_cache(maxsize=8)
+def _displacements(chain: Chain, T: float) -> Stretches | Transfer:
+    unpinned = all(law.zero for law in laws("pin", chain.pin, chain.n)[0])
     return Stretches(chain, T) if unpinned else Transfer(chain, T)
 
 
