@@ -41,9 +41,9 @@ def _step(z: object, shape: tuple[int, ...]) -> tuple[int, ...]:
     return whole
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Crystal:
-    r"""A harmonic crystal on a torus.
+    r"""A harmonic crystal on a torus; crystals with the same shape and laws are equal.
 
     .. math:: H = \frac12 \sum_y |p_y|^2 + \frac{\omega_0^2}2 \sum_y |q_y|^2
               + \frac12 \sum_z \chi_z \sum_y |q_{y + z} - q_y|^2
@@ -85,19 +85,23 @@ class Crystal:
         if isinstance(self.bond, Bond):
             _stiffness("bond", self.bond, Bond)
             return
-        bonds = {
-            _step(z, shape): law
-            for z, law in instance("bond", self.bond, Mapping, "a Bond, or a dict of steps to Bonds").items()
-        }
-        ends = [{tuple(sign * part % n for part, n in zip(z, shape, strict=True)) for sign in (1, -1)}
-                for z in bonds]  # fmt: skip
-        for i, (z, law) in enumerate(bonds.items()):
+        instance("bond", self.bond, Mapping, "a Bond, or a dict of steps to Bonds")
+        bonds, seen = {}, set()
+        for step, law in self.bond.items():
+            z = _step(step, shape)
             _stiffness(f"bond {z}", law, Bond)
-            if ends[i] in ends[:i]:
+            end, start = (tuple(np.mod(np.multiply(sign, z), shape).tolist()) for sign in (1, -1))
+            if end in seen:
                 raise ValueError(f"bond has the step {z} twice; allowed: once, with z for -z too")
+            seen |= {end, start}
+            bonds[z] = law
         if not bonds:
             raise ValueError("bond = {}; allowed: at least one step")
         object.__setattr__(self, "bond", bonds)
+
+    def __hash__(self) -> int:
+        bond = self.bond if isinstance(self.bond, Bond) else frozenset(self.bond.items())
+        return hash((self.shape, bond, self.pin))
 
     @property
     def n(self) -> int:

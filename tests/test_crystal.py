@@ -1,6 +1,7 @@
 """Crystals: their energy against their frequencies, and their equilibrium."""
 
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -82,6 +83,17 @@ def test_springs_to_other_sites():
     assert stiffness.tolist() == [1.0, 0.5, 0.2]
 
 
+def test_equal_by_value():
+    bonds = {(1, 0): Bond(chi=1.0), (1, 1): Bond(chi=0.5)}
+    same = Crystal([4, 5], dict(reversed(bonds.items()))), Crystal((4, 5), bonds)
+    assert same[0] == same[1]
+    assert len({*same, Crystal((4, 5)), Crystal((4, 5), Bond(chi=1)), Crystal((5, 4)), SHEET}) == 4
+    assert Crystal((4, 5), bonds, Pin(chi=1.0)) != same[0]
+    assert pickle.loads(pickle.dumps(same[0])) == same[1]
+    assert repr(Crystal((4, 5), Bond(chi=2))) == "Crystal(shape=(4, 5), bond=Bond(chi=2.0))"
+    assert repr(same[1]) == "Crystal(shape=(4, 5), bond={(1, 0): Bond(chi=1.0), (1, 1): Bond(chi=0.5)})"
+
+
 def test_bad_arguments():
     for shape in ((4, 2), (4, 4, 4, 4), (4.0, 4), (), 4, "44", None, (10**9, 10**9)):
         with pytest.raises(ValueError, match=r"shape = .*; allowed"):
@@ -102,6 +114,8 @@ def test_bad_arguments():
     ):
         with pytest.raises(ValueError, match=message):
             Crystal((4, 5), bond)
+    with pytest.raises(ValueError, match=r"bond has the step \(1,\) twice"):
+        Crystal((4,), {1: Bond(), (1,): Bond()})
     for pin in (Pin(chi=-0.1), Pin(beta=1.0), Pin(chi=[1.0, 2.0]), Bond(chi=1.0), 1.0):
         with pytest.raises(ValueError, match=r"pin.* = .*; allowed"):
             Crystal((4, 4), pin=pin)
