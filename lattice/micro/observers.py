@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._check import instance, integer, one_of, shown
+from .._check import brief, instance, integer, one_of, shown
 from .._kernels import observe as kernel
 from .._kernels.operations import Own
 from ..chain import Chain, State, energy
@@ -37,9 +37,7 @@ class _Run:
     seed: np.random.SeedSequence | None = None
     lost: Mapping[int, float] = field(default_factory=dict)
 
-    def __repr__(self) -> str:
-        times = f"{self.times.size} times up to {self.times[-1]:g}" if self.times.size else "no times"
-        return f"<{type(self).__name__}: {times}, n = {self.chain.n}, {len(self.lost)} replicas lost>"
+    __repr__ = brief
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.fft
@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from scipy.special import gammainccinv, gammaincinv, stdtrit
 
 from .. import _check
-from ..chain import Chain
 from ..estimate import Estimate, Untrusted
 from ..stats import mean
 from ._noises import action_of
@@ -111,13 +110,6 @@ def _correlation(series: list[NDArray[np.float64]], lags: int) -> NDArray[np.flo
     return found
 
 
-def _same(one: Chain, other: Chain) -> bool:
-    laws = ((one.bond, other.bond), (one.pin, other.pin))
-    return one.n == other.n and all(
-        np.array_equal(getattr(a, field.name), getattr(b, field.name)) for a, b in laws for field in fields(a)
-    )
-
-
 def _check_run(run: Trajectory | Series, first: Trajectory | Series, currents: tuple[str, ...]) -> None:
     if not isinstance(run, (Trajectory, Series)):
         raise ValueError(f"runs holds {_check.shown(run)}; allowed: Trajectory or Series")
@@ -126,7 +118,7 @@ def _check_run(run: Trajectory | Series, first: Trajectory | Series, currents: t
             f"runs holds one with boundary {run.chain.boundary!r} and {len(run.baths)} baths; "
             "allowed: rings without baths"
         )
-    if not _same(run.chain, first.chain) or run.noise != first.noise:
+    if run.chain != first.chain or run.noise != first.noise:
         raise ValueError("runs holds different chains or noises; allowed: the same in all")
     if "momentum_current" in currents and not (_keeps_momentum(run) and not np.any(run.chain.bond.alpha)):
         raise ValueError(
