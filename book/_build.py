@@ -160,6 +160,7 @@ def execute(pages: list[Path], cache: JupyterCacheAbstract, timeout: int) -> Non
     failed = []
     # Pages share the cores among them: threads of linear algebra in each would only wait for each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("TQDM_DISABLE", "1")  # in the kernels: what they say on stderr is an error
     # "spawn": a clean process each, whatever this one has loaded
     with multiprocessing.get_context("spawn").Pool(os.cpu_count(), divert_stderr, (LOG,)) as pool:
         results = pool.imap_unordered(run, todo)

@@ -12,6 +12,7 @@ where they run.
 import contextlib
 import ctypes
 import functools
+import os
 import struct
 import sys
 import threading
@@ -103,7 +104,7 @@ def _a_word() -> Iterator[None]:
     """Say it on stderr, once, when compiling takes long in all."""
 
     def say() -> None:
-        if not _Clock.said:
+        if not _Clock.said and not os.environ.get("TQDM_DISABLE"):  # who wants no bars wants no words
             _Clock.said = True
             print("lattice: compiling the time loop; the result is kept for later runs", file=sys.stderr)
 
