@@ -20,6 +20,7 @@ from .chain import Chain
 MOST_WORK = 1e8  # nodes times wave numbers
 PARTS = 256  # of the wave numbers, which matter or do not
 MOST_AT_ONCE = 10**6  # waves
+LEAST = 1e-4  # of the density of a sum that has to be 0, over a bound of its largest value
 FEW = 32  # bonds, of which all but one are drawn at once; four times the laws, if they are more
 
 
@@ -53,8 +54,18 @@ class Stretches:
         self.closed = chain.periodic or chain.ends == ("fixed", "fixed")
         self._refuse()
         self.gibbs, self.force = [Gibbs(law, T) for law in self.laws], 0.0
-        if self.closed and abs(self._sum("mean")) > 0.1 * self._width():
-            self._balance()
+        if self.closed:
+            turned = any(g.shift for g in self.gibbs)  # cosines with their minimum at half a turn
+            if not turned and abs(self._sum("mean")) > 0.1 * self._width():
+                self._balance()
+            self.spread = (
+                math.inf if turned else 20 * self._width()
+            )  # sums that differ by it are never both met
+            if self._likely(np.arange(chain.n_bonds))(np.zeros(1)) < LEAST:
+                raise ValueError(
+                    "chain is closed and frustrated: its stretches hardly add up to 0; allowed: a higher "
+                    "temperature, or an even number of bonds"
+                )
 
     def _refuse(self) -> None:
         rotors = [law.periodic for law in self.laws]
@@ -104,7 +115,7 @@ class Stretches:
                 whole = part if whole is None else product(whole, part)
             return (2 * whole.real.sum(axis=1) - whole.real[:, 0]) / spread
 
-        spread, unit = 20 * self._width(), np.array([1.0, size, size**2 + size])
+        spread, unit = self.spread, np.array([1.0, size, size**2 + size])
         found, before = summed(min(spread, period)), np.inf
         while spread < period and (np.abs(found - before) > 1e-10 * found[0] * unit).any():
             spread *= 2
@@ -206,7 +217,7 @@ class Stretches:
             turn = g.period if g.period < math.inf else 0.0
             return lambda s: g.likelihood(s - turn * np.rint((s - g.shift) / (turn or 1.0)))
         counts = np.bincount(self.which[bonds], minlength=len(self.gibbs))
-        k = self._wave_numbers(min(20 * self._width(), g.period), counts)
+        k = self._wave_numbers(min(self.spread, g.period), counts)
         each = (g.characteristic(k)[0] ** count for g, count in zip(self.gibbs, counts, strict=True) if count)
         wave = 2 * functools.reduce(np.multiply, each)
         wave[0] /= 2

@@ -78,6 +78,25 @@ def test_rings_of_rotors(n, T):
     assert_allclose(pinned, whole + math.log(n) / 2 + math.log(turn), rtol=1e-12)
 
 
+@pytest.mark.parametrize("T", [0.02, 0.6])
+def test_rings_of_rotors_that_want_to_differ(T):
+    """Every second rotor turned by half a turn, an even ring with J < 0 is one with J > 0."""
+    like, unlike = (Chain(6, Bond.rotor(J=J, m=1.5)) for J in (0.7, -0.7))
+    assert_allclose(log_partition(unlike, T), log_partition(like, T) + 6 * 1.4 / T, rtol=1e-11)
+    assert_allclose(heat_capacity(unlike, T), heat_capacity(like, T), rtol=1e-9)
+    q = thermal(unlike, T, 2000, rng=3).q
+    cosines = np.cos(1.5 * unlike.stretches(q)).sum(axis=1)
+    mean = 6 * bond_average(like, T, lambda r: np.cos(1.5 * r))
+    assert abs(cosines.mean() + mean) < 6 * cosines.std() / math.sqrt(2000)
+    with pytest.raises(ValueError, match=r"chain is closed and frustrated: .*; allowed: a higher"):
+        log_partition(Chain(5, unlike.bond), 0.02)
+    k, x = np.arange(-300, 301), 0.7 / 0.6  # of an odd ring every second eigenvalue changes its sign
+    whole = np.sum((-1.0) ** k * (ive(k, x) / ive(0, x)) ** 5)
+    shares = math.log(whole) + 5 * (math.log(ive(0, x)) + 2 * x) + 4 * math.log(2 * math.pi / 1.5)
+    found = log_partition(Chain(5, unlike.bond), 0.6) - 2.5 * math.log(2 * math.pi * 0.6)
+    assert_allclose(found, shares - math.log(5) / 2, rtol=1e-11)
+
+
 def test_oscillators_without_bonds():
     chain = Chain(5, Bond(chi=0), Pin(beta=VARIED[:5]), "free")
     one = np.log(4 / VARIED[:5]) / 4 + math.log(2 * gamma(1.25))
@@ -425,6 +444,10 @@ def test_the_same_seed_gives_the_same_bits():
         (Chain(4, Bond(beta=[1, 0, 1]), boundary="free"), "chain falls into parts at bond 1"),
         (Chain(4, Bond(J=[1, 1, 1, 2], m=[1, 2, 1, 1])), "chain is a ring or has two walls, with bonds of J"),
         (Chain(4, Bond(chi=[1, 1, 1, 0], J=1)), "chain is a ring or has two walls, with bonds of J"),
+        (
+            Chain(3, Bond(chi=-100, beta=100)),
+            "chain is closed and frustrated: its stretches hardly add up",
+        ),
         (Chain(4, Bond(chi=1), Pin(J=1)), "chain has site 0, which neither a pin nor a wall holds"),
         (Chain(4, Bond(beta=[1, 0, 1]), Pin(chi=[1, 0, 0, 0]), "free"), "chain has site 2, which neither"),
         (

@@ -330,7 +330,7 @@ def test_results_print_one_short_line():
     for result in (
         lattice.normal_modes(m.ring),
         lattice.micro.moments.stationary(m.line, baths),
-        lattice.micro.green_kubo(m.run, window=(1.0, 4.0), temperature=1.0),
+        lattice.micro.green_kubo(**calls()["micro.green_kubo"]),
         m.averages,
         lattice.micro.evolve(m.ring, m.start, [1.0], observe=lattice.micro.Totals()),
     ):
