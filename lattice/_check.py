@@ -7,6 +7,7 @@ masked entry or an imaginary part is no number.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import inspect
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 LONGEST = 120  # characters of a value in a message
+SOURCES = (np.random.Generator, np.random.BitGenerator, np.random.RandomState, np.random.SeedSequence)
 
 
 def shown(value: object) -> str:
@@ -191,9 +193,15 @@ def generator(rng: object) -> np.random.Generator:
     A seed is whatever `numpy.random.default_rng` takes, except None: nothing is random unless asked for.
     """
     allowed = "a numpy.random.Generator, or a seed: an integer, not negative, for example"
-    if rng is None or isinstance(rng, (bool, np.bool_, str, bytes, float)):
-        raise _refuse("rng", rng, allowed)
+    if isinstance(rng, np.random.SeedSequence):
+        rng = copy.deepcopy(rng)  # a seed stays as it is, and serves again
+    several = isinstance(rng, (list, tuple)) or (isinstance(rng, np.ndarray) and rng.ndim == 1)
     try:
+        if several or not isinstance(rng, SOURCES):
+            for word in rng if several else [rng]:
+                integer("rng", word, least=0)
+        if several and not len(rng):
+            raise ValueError("no word")
         found = np.random.default_rng(rng)
     except (TypeError, ValueError) as error:
         raise _refuse("rng", rng, allowed) from error

@@ -265,18 +265,9 @@ def _folder(store: str | os.PathLike) -> Path:
 
 def _root(rng: object) -> SeedSequence:
     """Whose children the replicas draw from; a generator spawns one for each ensemble."""
+    found = generator(rng).bit_generator.seed_seq
     if isinstance(rng, (Generator, BitGenerator)):
-        return generator(rng).bit_generator.seed_seq.spawn(1)[0]
-    if not isinstance(rng, SeedSequence):
-        several = isinstance(rng, (list, tuple, np.ndarray)) and getattr(rng, "ndim", 1) == 1 and len(rng) > 0
-        try:
-            words = [integer("rng", word, least=0) for word in (rng if several else [rng])]
-        except ValueError as error:
-            allowed = (
-                "what numpy.random.default_rng takes, except None: an integer, not negative, for example"
-            )
-            raise ValueError(f"rng = {shown(rng)}; allowed: {allowed}") from error
-        return SeedSequence(words if several else words[0])
-    if rng.n_children_spawned:
+        return found.spawn(1)[0]
+    if found.n_children_spawned:
         raise ValueError(f"rng = {rng!r} has spawned, its children are in use; allowed: one that has not")
-    return rng
+    return found

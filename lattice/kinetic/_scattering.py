@@ -40,6 +40,8 @@ class _Law:
         R as a sum of products, :math:`R = \gamma \sum_{ab} G_{ab}\, s^a s'^b`.
     after : int
         The density of k' after a jump, as the kernel of flights calls it.
+    conductivity : callable
+        ∫v²/φ dk of χ, ω₀² > 0 and γ; without a pin infinite, unless φ does not vanish at k = 0.
     """
 
     kernel: Callable[[float, NDArray, NDArray], NDArray]
@@ -47,6 +49,7 @@ class _Law:
     powers: tuple[int, ...]
     gains: tuple[tuple[float, ...], ...]
     after: int
+    conductivity: Callable[[float, float, float], float]
 
 
 _LAWS = {
@@ -56,6 +59,8 @@ _LAWS = {
         powers=(0,),
         gains=((2.0,),),
         after=B00,
+        # sqrt(ω₀² + 4χ) - ω₀ without cancellation
+        conductivity=lambda chi, pin, rate: (chi / (math.sqrt(pin + 4 * chi) + math.sqrt(pin))) ** 2 / rate,
     ),
     VelocityExchange: _Law(
         lambda rate, s, other: 8 * rate * s * other,
@@ -63,6 +68,9 @@ _LAWS = {
         powers=(1,),
         gains=((8.0,),),
         after=B10,
+        conductivity=lambda chi, pin, rate: (
+            chi * 4 * chi / pin / ((math.sqrt(1 + 4 * chi / pin) + 1) * 4 * rate)
+        ),
     ),
     ThreeSiteRotation: _Law(
         lambda rate, s, other: 32 / 3 * rate * s * other * (s * (1 - other) + other * (1 - s)),
@@ -70,6 +78,9 @@ _LAWS = {
         powers=(1, 2),
         gains=((0.0, 32 / 3), (32 / 3, -64 / 3)),
         after=B11_OR_B20,
+        conductivity=lambda chi, pin, rate: (
+            1.5 * chi**2 * (math.sqrt(1 + 4 * chi / pin) - 1 / math.sqrt(3)) / (rate * (pin + 6 * chi))
+        ),
     ),
 }
 
@@ -219,6 +230,14 @@ def rate_at(noise: Noise, s: NDArray[np.float64]) -> NDArray[np.float64]:
     """φ where sin² πk is s."""
     A, B, b, c = _LAWS[type(noise)].loss
     return (A * noise.rate + B * noise.rate * s) * (b - c * s)
+
+
+def conductivity_of(noise: Noise, chi: float, pin: float) -> float:
+    """∫v²/φ dk over the zone of a chain."""
+    law = _LAWS[type(noise)]
+    if noise.rate == 0 or (pin == 0 and law.loss[0] == 0):
+        return math.inf
+    return law.conductivity(chi, pin, noise.rate)
 
 
 def factors(noise: Noise, s: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

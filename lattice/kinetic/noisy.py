@@ -29,13 +29,14 @@ from numpy.typing import ArrayLike, NDArray
 from .._check import reals, shown, work
 from ..chain import Chain
 from ..crystal import Crystal
-from ..noise import PairRotation, ThreeSiteRotation, VelocityExchange, VelocityFlip
+from ..noise import PairRotation, ThreeSiteRotation, VelocityExchange
 from ._scattering import (
     KEEPING,
     LARGEST,
     MOST,
     Noise,
     collision_matrix,
+    conductivity_of,
     isolated_eigenvalue,
     kernel,
     rate,
@@ -134,23 +135,14 @@ def conductivity(medium: Chain | Crystal, noise: Noise | PairRotation) -> float:
     starts.
     """
     d, chi, pin, gamma = setting(medium, noise)
-    if gamma == 0:
+    if d == 1:
+        return conductivity_of(noise, chi, pin)
+    if gamma == 0 or (pin == 0 and d == 2):
         return math.inf
-    if isinstance(noise, VelocityFlip):
-        # sqrt(ω₀² + 4χ) - ω₀ without cancellation
-        return (chi / (math.sqrt(pin + 4 * chi) + math.sqrt(pin))) ** 2 / gamma
-    if pin == 0 and d < 3:
-        return math.inf
-    if d > 1:
-        c = pin / (4 * chi)
-        x = np.exp(exponents(min(1.0, 1 / c if c else 1.0), max(1.0, 1 / c if c else 1.0)))
-        once = -np.expm1(-c * x) / c if c else x
-        return d * chi / (32 * gamma) * STEP * float(np.sum(x * once * _propagator(d, x)))
-    ratio = 4 * chi / pin
-    root = math.sqrt(1 + ratio)
-    if isinstance(noise, VelocityExchange):
-        return chi * ratio / ((root + 1) * 4 * gamma)
-    return 1.5 * chi**2 * (root - 1 / math.sqrt(3)) / (gamma * (pin + 6 * chi))
+    c = pin / (4 * chi)
+    x = np.exp(exponents(min(1.0, 1 / c if c else 1.0), max(1.0, 1 / c if c else 1.0)))
+    once = -np.expm1(-c * x) / c if c else x
+    return d * chi / (32 * gamma) * STEP * float(np.sum(x * once * _propagator(d, x)))
 
 
 def current_correlation(

@@ -8,7 +8,7 @@ then cost a few scalar products, and a Fourier mode in space is a small determin
 from __future__ import annotations
 
 import math
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 import scipy.optimize
@@ -221,14 +221,14 @@ def evolve(
         raise ValueError(
             f"spacing = {spacing:g} is crossed {crossed:.1e} times in a step; allowed: {FARTHEST:.0e} cells"
         )
-    done, out, known = 0.0, np.empty((times.size, *W.shape)), {}
+    # intervals that rounding alone tells apart share a matrix
+    collisions = lru_cache(maxsize=4)(lambda h: _collisions(noise, n, h / 2))
+    done, out = 0.0, np.empty((times.size, *W.shape))
     for i, until in enumerate(times):
         steps = int(np.ceil((until - done) / dt - 1e-9))
         if steps > 0:
             h = (until - done) / steps
-            if steps not in known or known[steps][0] != h:
-                known = {steps: (h, _collisions(noise, n, h / 2))}
-            half = known[steps][1]
+            half = collisions(float(f"{h:.12g}"))
             for _ in range(steps):
                 W = _shift(W @ half, velocity * h / spacing) @ half
         done = until

@@ -25,7 +25,7 @@ from ._motion import Motion, heat_is_trapped
 from ._stationary import Undamped, settle, verify
 
 # entries of the factors of the stationary equations over n² log n, by the sites that a noise acts on at once
-FILL = {1: 20, 2: 50, 3: 135}
+FILL = (20, 50, 135)
 MOST_FILLED = 5e8  # 7 GB
 MOST_STEPS = 1e5  # of an evolution
 MOST_ENTRIES = 1e9  # of the matrices of all its steps
@@ -221,7 +221,7 @@ def stationary(chain: Chain, baths: Sequence[Langevin], noise: Noise | None = No
             "its energy; allowed: a friction above 0 in every part"
         )
     width = 1 if acting is None else acting.index.shape[1]
-    work("chain", chain, FILL[width] * chain.n**2 * math.log2(chain.n), MOST_FILLED)
+    work("chain", chain, FILL[min(width, len(FILL)) - 1] * chain.n**2 * math.log2(chain.n), MOST_FILLED)
     modes = normal_modes(chain)
     motion = Motion.of(chain, friction, acting)
     if np.count_nonzero(modes.frequencies == 0) != motion.first_loose.size:

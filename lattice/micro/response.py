@@ -283,7 +283,7 @@ def green_kubo(
     Notes
     -----
     This is the Hamiltonian part of the conductivity; what the noise itself carries is
-    ``moments.conductivity(chain, noise).carried``.
+    ``exact_kappa(chain, noise).carried``.
 
     What lies beyond the window is not seen.  A correlation that decays as :math:`t^{-3/2}`
     leaves out, with b = 2a, six times what moves between the halves, and that may hide in the error bar.
