@@ -8,7 +8,7 @@ conserved fields do); likewise `lattice.figures`, which needs matplotlib and ipy
 from importlib import import_module as _import
 from types import ModuleType as _Module
 
-from .chain import Bond, Chain, Pin, State, energy, kinetic_energy, site_energy
+from .chain import Bond, Chain, Pin, State, energy, site_energy
 from .crystal import Crystal
 from .estimate import Estimate, Untrusted
 from .fits import Extrapolation, PowerLaw, extrapolate, power_law
@@ -73,7 +73,6 @@ __all__ = [
     "heat_capacity",
     "inverse_fourier",
     "jackknife",
-    "kinetic_energy",
     "log_partition",
     "mean",
     "mean_chain",

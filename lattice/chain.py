@@ -21,7 +21,6 @@ __all__ = [
     "Pin",
     "State",
     "energy",
-    "kinetic_energy",
     "site_energy",
 ]
 
@@ -156,6 +155,13 @@ class Pin(Bond):
     """
 
 
+def law_of(name: str, law: object, kind: type[Bond]) -> Bond:
+    """A law of exactly this kind: a Pin is no Bond between sites."""
+    if type(law) is not kind:
+        raise ValueError(f"{name} = {shown(law)}; allowed: a {kind.__name__}")
+    return law
+
+
 @dataclass(frozen=True, eq=False)
 class Chain:
     r"""A chain of n unit masses, :math:`H = \sum_j p_j^2/2 + \sum_j V(r_j) + \sum_j U(q_j)`.
@@ -211,7 +217,7 @@ class Chain:
         n = integer("n", self.n, least=3 if self.periodic else 2, most=MOST_SITES)
         object.__setattr__(self, "n", n)
         for name, kind, length in (("bond", Bond, self.n_bonds), ("pin", Pin, n)):
-            law = instance(name, getattr(self, name), kind, f"a {kind.__name__}")
+            law = law_of(name, getattr(self, name), kind)
             for f in fields(law):
                 value = getattr(law, f.name)
                 if np.ndim(value) and len(value) != length:
@@ -346,31 +352,6 @@ def canonical(medium, q: ArrayLike, p: ArrayLike) -> tuple[NDArray[np.float64], 
     if q.shape != p.shape:
         raise ValueError(f"p has shape {p.shape} and q {q.shape}; allowed: equal shapes")
     return q, p
-
-
-@finite
-def kinetic_energy(p: ArrayLike) -> NDArray[np.float64]:
-    r"""The kinetic energy :math:`\sum_j p_j^2/2`.
-
-    Parameters
-    ----------
-    p : (..., n) array
-        Momenta.
-
-    Returns
-    -------
-    (...) array
-        The kinetic energy of all sites together.
-
-    Raises
-    ------
-    ValueError
-        If a momentum is not finite, or the energy beyond the floats.
-    """
-    p = reals("p", p)
-    if p.ndim == 0:
-        raise ValueError(f"p = {shown(p)}; allowed: (..., n)")
-    return 0.5 * np.square(p).sum(axis=-1)
 
 
 @finite

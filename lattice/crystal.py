@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._check import brief, finite, instance, integer, number, reals, shown, work
-from .chain import MOST_SITES, Bond, Pin, canonical
+from .chain import MOST_SITES, Bond, Pin, canonical, law_of
 
 __all__ = ["Crystal"]
 
@@ -24,7 +24,7 @@ MOST_NUMBERS = 1e10  # of a field: 80 GB
 
 def _stiffness(name: str, law: object, kind: type[Bond]) -> float:
     """The χ of a harmonic law that is the same everywhere."""
-    instance(name, law, kind, f"a {kind.__name__}")
+    law_of(name, law, kind)
     if not law.is_harmonic or np.ndim(law.chi):
         raise ValueError(f"{name} = {shown(law)}; allowed: a harmonic {kind.__name__} with one chi")
     return number(f"{name}.chi", law.chi, least=0)

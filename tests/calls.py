@@ -130,7 +130,6 @@ def calls():
         "lattice.Langevin": {"site": 0, "temperature": 1.0, "friction": 0.5, "force": 0.1},
         "lattice.State": {"q": q, "p": p},
         "lattice.bath_sites": {"chain": line, "baths": (warm, cold)},
-        "lattice.kinetic_energy": {"p": p},
         "lattice.fourier": {"f": wave(4), "d": 1},
         "lattice.inverse_fourier": {"f_hat": wave(4), "d": 1},
         "lattice.mean_chain": {"chain": ring},

@@ -22,7 +22,6 @@ from lattice import (
     VelocityExchange,
     VelocityFlip,
     energy,
-    kinetic_energy,
     site_energy,
 )
 
@@ -270,11 +269,6 @@ def test_symmetries_of_the_forces():
     assert_allclose(turned.force(q), -straight.force(-q[::-1])[::-1])
 
 
-def test_kinetic_energy():
-    assert_allclose(kinetic_energy([[3.0, 4.0], [0.0, 1.0]]), [12.5, 0.5])
-    assert kinetic_energy([3.0, 4.0]).shape == ()
-
-
 def test_what_is_uniform():
     assert Chain(3, Bond.fput(alpha=1), Pin(chi=2)).is_uniform
     assert not Chain(3, Bond(chi=[1, 1, 1])).is_uniform
@@ -332,6 +326,8 @@ def test_a_bond_is_no_pin():
         Chain(4, pin=Bond(chi=1))
     with pytest.raises(ValueError, match="bond = 1; allowed: a Bond"):
         Chain(4, bond=1)
+    with pytest.raises(ValueError, match=r"bond = Pin\(chi=2.0\); allowed: a Bond"):
+        Chain(4, Pin(chi=2))
 
 
 @each_boundary
@@ -406,8 +402,6 @@ NAN, HUGE = np.full(N, np.nan), np.full(N, 1e200)
         (lambda c: site_energy(c, NAN, np.ones(N)), "q has entries that are not finite"),
         (lambda c: site_energy(c, np.ones((2, N)), np.ones(N)), r"p has shape .* and q .*; allowed: equal"),
         (lambda c: energy(c, np.ones((2, N)), np.ones(N)), r"p has shape .* and q .*; allowed: equal shapes"),
-        (lambda c: kinetic_energy(NAN), "p has entries that are not finite"),
-        (lambda c: kinetic_energy(1.0), r"p = .*; allowed: \(\.\.\., n\)"),
         (lambda c: c.force(NAN), "q has entries that are not finite"),
         (lambda c: c.stretches(NAN), "q has entries that are not finite"),
         (lambda c: c.slots(np.full(c.n_bonds, np.nan)), "values has entries that are not finite"),
@@ -420,7 +414,6 @@ NAN, HUGE = np.full(N, np.nan), np.full(N, 1e200)
             r"q = .*: energy is beyond the floats; allowed: smaller numbers",
         ),
         (lambda c: site_energy(c, 0 * HUGE, HUGE), r"p = .*: site_energy is beyond the floats"),
-        (lambda c: kinetic_energy(HUGE), r"p = .*: kinetic_energy is beyond the floats"),
         (lambda c: c.force(HUGE * [1, -1, 1, -1, 1]), r"chain = .*, q = .*: force is beyond the floats"),
         (lambda c: c.stretches(1.7e308 * np.array([1, -1, 1, -1, 1])), "stretches is beyond the floats"),
         (lambda c: c.bond.potential(1e100), r"bond = .*, r = 1e\+100: potential is beyond the floats"),
