@@ -15,6 +15,7 @@ from numba import carray
 from . import inlined, jit, wide
 from .laws import law, laws_kind, slope
 from .operations import STRIP, Own, address, call, to_floats
+from .random import LANES
 
 FREE, FIXED, PERIODIC = 0, 1, 2
 # The loop over a strip is vectorised and unrolled over this many sites.
@@ -37,29 +38,21 @@ class Strip:
     own : Own
     """
 
-    def __init__(
-        self, start_q: np.ndarray, start_p: np.ndarray, ends: tuple[int, int], streams: np.ndarray
-    ) -> None:
-        (replicas, n), (left, right) = start_q.shape, ends
-        used = replicas * (n + 2)
+    def __init__(self, replicas: int, n: int, ends: tuple[int, int]) -> None:
+        used, (left, right) = replicas * (n + 2), ends
         size = 1 - (2 - used) // UNROLL * UNROLL
-        block = np.zeros(2 * size + 1024)
-        a = 7 - address(block) // 8 % 8
+        self._block, self._streams = np.empty(2 * size + 1024), np.empty((replicas, 4, LANES), np.uint64)
+        a = 7 - address(self._block) // 8 % 8
         b = a + size + 1 + (127 - size) % 512
-        self.q = block[a : a + used].reshape(replicas, n + 2)[:, 1:-1]
-        self.p = block[b : b + used].reshape(replicas, n + 2)[:, 1:-1]
-        self.q[:], self.p[:] = start_q, start_p
-        self.own = Own(
-            STRIP,
-            q=block[a:],
-            p=block[b:],
-            streams=streams,
-            size=size,
-            n=n,
-            replicas=replicas,
-            left=left,
-            right=right,
-        )
+        q, p = self._block[a:], self._block[b:]
+        self.q, self.p = (x[:used].reshape(replicas, n + 2)[:, 1:-1] for x in (q, p))
+        numbers = {"size": size, "n": n, "replicas": replicas, "left": left, "right": right}
+        self.own = Own(STRIP, q=q, p=p, streams=self._streams, **numbers)
+
+    def load(self, q: np.ndarray, p: np.ndarray, streams: np.ndarray) -> None:
+        """Put replicas on it, with their random streams."""
+        self._block.fill(0.0)
+        self.q[:], self.p[:], self._streams[:] = q, p, streams
 
 
 @jit

@@ -36,10 +36,11 @@ def trials(replicas: int, n: int) -> Own:
     """What belongs to flips and exchanges: random numbers, how many are used, gaps; scratch."""
     return Own(
         TRIALS,
+        fill={"used": GAPS},
         refill=filler(refill_exponential),
         gaps=np.zeros(replicas, np.int64),
         store=np.empty((replicas, GAPS)),
-        used=np.full(replicas, GAPS),
+        used=np.empty(replicas, np.int64),
         scratch=np.empty(GAPS, np.uint64),
         places=np.empty(replicas * n, np.int64),
         before=np.empty(replicas * n),
@@ -52,9 +53,10 @@ def turns(replicas: int, n: int) -> Own:
     """What belongs to rotations: random numbers, how many are used; scratch."""
     return Own(
         TURNS,
+        fill={"used": ANGLES},
         refill=filler(refill_normal),
         store=np.empty((replicas, ANGLES)),
-        used=np.full(replicas, ANGLES),
+        used=np.empty(replicas, np.int64),
         scratch=np.empty(ANGLES, np.uint64),
         cosines=np.empty(n),
         sines=np.empty(n),

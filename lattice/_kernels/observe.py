@@ -45,7 +45,7 @@ def watch(strip, _, __, own):
 
 def watching(replicas: int) -> Own:
     """What belongs to `watch`: -1 for each replica."""
-    return Own(WATCH, lost=np.full(replicas, -1), done=0)
+    return Own(WATCH, fill={"lost": -1}, lost=np.empty(replicas, np.int64), done=0)
 
 
 def record(strip, _, __, own):
@@ -174,5 +174,6 @@ def profile(strip, _, __, own):
 def profiling(bond: tuple, pin: tuple, times: int, replicas: int, n: int, blocks: int) -> Own:
     """What belongs to `profile`: an array (replicas, blocks, PROFILES, n + 1)."""
     kind = laws_kind(len(bond), len(pin), isinstance(bond[0], np.ndarray), "out", "size blocks done")
-    out = np.zeros((replicas, blocks, _ROWS, n + 1))
-    return Own(kind, bond=bond, pin=pin, out=out, size=times // blocks, blocks=blocks, done=-(times % blocks))
+    out, size = np.empty((replicas, blocks, _ROWS, n + 1)), times // blocks
+    numbers = {"size": size, "blocks": blocks, "done": -(times % blocks)}
+    return Own(kind, fill={"out": 0.0}, bond=bond, pin=pin, out=out, **numbers)

@@ -17,7 +17,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numba
 import numpy as np
@@ -149,6 +149,8 @@ def address(array: np.ndarray) -> int:
 class Own:
     """A record of numbers and addresses of arrays, 8 bytes each; it keeps the arrays alive, and `keep`.
 
+    `fill` says with what some of the arrays are filled.
+
     A tuple is a record within it.
 
     Attributes
@@ -160,8 +162,10 @@ class Own:
         Where it lies.
     """
 
-    def __init__(self, kind: Kind, keep: object = None, **values: object) -> None:
-        self.kind, self.values, self.keep = kind, values, keep
+    def __init__(
+        self, kind: Kind, keep: object = None, fill: Mapping[str, float] = {}, **values: object
+    ) -> None:
+        self.kind, self.values, self.keep, self.fill = kind, values, keep, fill
         entries: list[object] = []
         for name in kind.names:
             value = values[name]
@@ -170,5 +174,13 @@ class Own:
             else:
                 entries.append(value)
         entries = [address(x) if isinstance(x, np.ndarray) else x for x in entries]
-        self._record = ctypes.create_string_buffer(kind.packed.pack(*entries), kind.packed.size)
+        self._start = kind.packed.pack(*entries)
+        self._record = ctypes.create_string_buffer(self._start, len(self._start))
         self.address = ctypes.addressof(self._record)
+        self.reset()
+
+    def reset(self) -> None:
+        """As it was made, the arrays in `fill` filled."""
+        self._record.raw = self._start
+        for name, number in self.fill.items():
+            self.values[name].fill(number)

@@ -107,7 +107,8 @@ class Program:
             self.numbers = np.array([(b.temperature, b.friction, b.force) for b in baths])
             self.normals = bath_kernel.normals(replicas, self.numbers)
         self.replicas = replicas
-        self.rows, self.kept, self.phrases, self.movements = [], [], [], [0]
+        self.rows, self.phrases, self.movements = [], [], [0]
+        self.kept = {self.normals} if self.normals else set()
         for steps, h in setting.movements:
             if steps > 0:
                 self._interval(steps, h)
@@ -121,12 +122,17 @@ class Program:
             np.array(self.movements),
         )
 
+    def reset(self) -> None:
+        """Forget what belongs to the replicas that were played: for others now."""
+        for own in self.kept:
+            own.reset()
+
     def play(self, strip: Own, score: NDArray[np.int64]) -> None:
         """Play these movements on a strip."""
         kernel.march(np.uint64(strip.address), *self.tables, score)
 
     def _row(self, function: Callable, own: Own, a: float = 0.0, b: float = 0.0) -> None:
-        self.kept.append(own)
+        self.kept.add(own)
         self.rows.append((operation(function, own.kind), own.address, a, b))
 
     def _phrase(self, times: int) -> None:

@@ -167,21 +167,38 @@ def _chunks(work: NDArray[np.float64]) -> list[slice]:
     return [slice(int(a), int(b)) for a, b in pairwise(cuts)]
 
 
-def _evolve_strip(task: tuple) -> tuple:
-    """One strip of replicas through all times (at module level, so that process pools can send it).
+def _groups(replicas: int, most: int) -> list[list[slice]]:
+    """The replicas of each strip, in tasks: some full strips each, but so many tasks that none is waited for.
 
-    For each of them the first output at which it is not finite, or -1; q and p in the end; what was seen.
+    The last strip may be shorter, and is a task of its own then.
     """
-    start_q, start_p, random, setting, score, chunks, observer = task
-    strip, watched = Strip(start_q, start_p, setting.ends, random), watching(len(start_q))
-    look, seen = observer._operation(setting, len(score), len(start_q))
-    program = Program(setting, len(start_q), [(look, seen), (watch, watched)])
-    lost = watched.values["lost"]
-    for chunk in chunks:  # between them Python may be interrupted
-        program.play(strip.own, score[chunk])
-        if lost.min() >= 0:
-            break
-    return lost, strip.q, strip.p, observer._found(seen, lost < 0)
+    full = [slice(i, i + most) for i in range(0, replicas - most + 1, most)]
+    few = min(8, 1 + len(full) // 16)
+    rest = [[slice(len(full) * most, replicas)]] if replicas % most else []
+    return [full[i : i + few] for i in range(0, len(full), few)] + rest
+
+
+def _evolve_strips(task: tuple) -> list[tuple]:
+    """Strips of replicas through all times (at module level, so that process pools can send them).
+
+    For each strip: for each replica the first output at which it is not finite, or -1; q and p in the end;
+    what was seen.
+    """
+    starts, setting, score, chunks, observer = task
+    replicas, n = starts[0][0].shape
+    strip, watched = Strip(replicas, n, setting.ends), watching(replicas)
+    look, seen = observer._operation(setting, len(score), replicas)
+    program = Program(setting, replicas, [(look, seen), (watch, watched)])
+    lost, found = watched.values["lost"], []
+    for start in starts:
+        strip.load(*start)
+        program.reset()
+        for chunk in chunks:  # between them Python may be interrupted
+            program.play(strip.own, score[chunk])
+            if lost.min() >= 0:
+                break
+        found.append((lost.copy(), strip.q.copy(), strip.p.copy(), observer._found(seen, lost < 0)))
+    return found
 
 
 def evolve(
@@ -301,18 +318,18 @@ def evolve(
     ends = tuple(ENDS[end] for end in chain.ends)
     laws = _coefficients(chain, min(most, replicas))
     setting = Setting(chain, splitting, *laws, ends, baths, noise if fading > 0 else None, movements)
-    parts = [slice(i, min(i + most, replicas)) for i in range(0, replicas, most)]
     chunks = _chunks(steps * most * (n + 2))
-    tasks = [
-        (start.q[part], start.p[part], random[part], setting, score, chunks, observing) for part in parts
-    ]
+    groups = _groups(replicas, most)
+    common = setting, score, chunks, observing
+    tasks = [([(start.q[x], start.p[x], random[x]) for x in group], *common) for group in groups]
 
     final_q, final_p, when = np.empty((replicas, n)), np.empty((replicas, n)), np.empty(replicas, np.int64)
 
     def strips() -> Iterator[tuple[slice, Any]]:
-        for part, (lost, q, p, found) in zip(parts, map(_evolve_strip, tasks), strict=True):
-            when[part], final_q[part], final_p[part] = lost, q, p
-            yield part, found
+        for group, results in zip(groups, map(_evolve_strips, tasks), strict=True):
+            for part, (lost, q, p, found) in zip(group, results, strict=True):
+                when[part], final_q[part], final_p[part] = lost, q, p
+                yield part, found
 
     seen, kept = observing._collect(strips(), times.size, replicas, n), when < 0
     lost = {int(i): float(times[when[i]]) for i in np.flatnonzero(~kept)}

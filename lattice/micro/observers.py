@@ -148,7 +148,7 @@ class States:
         return kernel.record, kernel.recording(times, replicas, setting.chain.n)
 
     def _found(self, own: Own, kept: NDArray[np.bool_]) -> Any:
-        return own.values["q"], own.values["p"]
+        return own.values["q"].copy(), own.values["p"].copy()
 
     def _collect(self, strips: Strips, times: int, replicas: int, n: int) -> Any:
         q, p = np.empty((times, replicas, n)), np.empty((times, replicas, n))
@@ -176,7 +176,7 @@ class Totals:
         return kernel.totals, kernel.totalling(setting.bond, setting.pin, times, replicas)
 
     def _found(self, own: Own, kept: NDArray[np.bool_]) -> Any:
-        return own.values["out"]
+        return own.values["out"].copy()
 
     def _collect(self, strips: Strips, times: int, replicas: int, n: int) -> Any:
         seen = np.empty((len(kernel.TOTALS), times, replicas))
