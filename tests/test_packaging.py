@@ -15,6 +15,7 @@ from tests.book.test_cells import CHAPTERS, cells
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 PACKAGE = ROOT / "lattice"
+KNOWN = packages_distributions()  # of each module, where it comes from
 
 
 def names(requirements):
@@ -48,8 +49,7 @@ def imported(source):
             modules |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:
             modules.add(node.module.partition(".")[0])
-    known = packages_distributions()
-    return {known[module][0].lower() for module in modules - {*sys.stdlib_module_names, "lattice"}}
+    return {KNOWN[module][0].lower() for module in modules - {*sys.stdlib_module_names, "lattice"}}
 
 
 def imported_by(files):
