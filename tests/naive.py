@@ -191,6 +191,17 @@ def rotate(x, by):
     return ((x << by) | (x >> (64 - by))) & WORD
 
 
+def stream_words(keys, count):
+    """The words of so many streams, one at a time: a counter, enciphered with four keys."""
+    for x in range(4 * LANES * count):
+        x = (x + keys[0]) & WORD
+        for key in keys[1:]:
+            x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 & WORD
+            x = (x ^ (x >> 27)) * 0x94D049BB133111EB & WORD
+            x = ((x ^ (x >> 31)) + key) & WORD
+        yield x
+
+
 def xoshiro(state):
     """The words of one xoshiro256++ generator, for ever."""
     a, b, c, d = (int(word) for word in state)

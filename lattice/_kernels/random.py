@@ -52,10 +52,30 @@ _C0, _C1, _C2, _C3, _C4, _C5, _C6 = (
 )
 
 
+_MIXER = tuple(
+    (_U(shift), _U(factor)) for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1))
+)
+
+
 def streams(seed: np.random.SeedSequence, count: int) -> np.ndarray:
-    """States of `count` independent streams, shape (count, 4, LANES), one per spawned child of `seed`."""
-    states = [child.generate_state(4 * LANES, np.uint64) for child in seed.spawn(count)]
-    return np.reshape(states, (count, 4, LANES))
+    """States of `count` independent streams, shape (count, 4, LANES), from one spawned child of `seed`.
+
+    Word j of stream i is the counter 4 LANES i + j, enciphered: the finaliser of SplitMix (Steele, Lea and
+    Flood, OOPSLA 2014; constants of D. Stafford's mixer 13) three times, with a word of the child added
+    before and after each.  That maps words one to one: no two are equal, and no state is zero.
+    """
+    keys = seed.spawn(1)[0].generate_state(4, np.uint64)
+    words = np.arange(4 * LANES * count, dtype=np.uint64)
+    words += keys[0]
+    spare = np.empty(min(words.size, 2**13), np.uint64)
+    for begin in range(0, words.size, spare.size):  # as many as the cache holds
+        part = words[begin : begin + spare.size]
+        for key in keys[1:]:
+            for shift, factor in _MIXER:
+                part ^= np.right_shift(part, shift, out=spare[: part.size])
+                part *= factor
+            part += key
+    return words.reshape(count, 4, LANES)
 
 
 @jit
