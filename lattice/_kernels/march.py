@@ -12,7 +12,7 @@ that leaves the finite numbers does not touch its neighbours.
 import numpy as np
 from numba import carray
 
-from . import inlined, jit, wide
+from . import fused_inlined, inlined, jit, wide
 from .laws import law, laws_kind, slope
 from .operations import STRIP, Own, address, call, to_floats
 from .random import LANES
@@ -89,7 +89,7 @@ def place_ghosts(q, n, replicas, left, right):
         q[a + n + 1] = first if right == PERIODIC else (0.0 if right == FIXED else last)
 
 
-@inlined
+@fused_inlined
 def _pass(q, p, kick, drift, bond, pin):
     """Kick and drift every site in one pass that carries the tension of the bond to the left."""
     wide()
