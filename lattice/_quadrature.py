@@ -20,6 +20,7 @@ from .chain import Bond
 
 DEPTH = 50.0  # of the density in logarithms: what lies beyond is below 1e-21 of the whole
 FEWEST, MOST = 64, 2**17  # nodes of an interval
+MOST_AT_ONCE = 10**6  # waves at nodes
 CELLS = 512  # of the envelope from which is drawn
 WELLS = "allowed: a higher temperature, or a smoother law"
 
@@ -142,7 +143,7 @@ def _roots(f: Callable[[float], float], knots: list[float], left: float) -> list
     found = [x for x, value in zip(places, values, strict=True) if value == 0]
     for (a, b), (u, v) in zip(pairwise(places), pairwise(values), strict=True):
         if u * v < 0:
-            found.append(brentq(f, a, b, xtol=1e-200, rtol=1e-13))
+            found.append(brentq(f, a, b, xtol=1e-200, rtol=1e-13, maxiter=10**4))
     return sorted(found)
 
 
@@ -170,7 +171,11 @@ class Gibbs:
                 law = replace(law, J=-law.J)
         self.phi = Scaled(law, T, self.s, force)
         self.pieces = self._circle() if law.periodic else self.phi.intervals()
-        turns = abs(self.phi.wave) * max(b - a for a, b in self.pieces) if self.phi.amplitude else 0.0
+        turns = (
+            abs(self.phi.wave) * max(b - a for a, b in self.pieces)
+            if abs(self.phi.amplitude) > 1e-16
+            else 0.0
+        )
         count = FEWEST
         while count < min(turns, MOST):  # not to be fooled by nodes in step with the cosine
             count *= 2
@@ -214,9 +219,10 @@ class Gibbs:
 
     def characteristic(self, k: NDArray, value: NDArray | None = None) -> NDArray[np.complex128]:
         r"""The means of :math:`e^{ikr}` times 1, f and f², shape (3, k), with φ less its mean for f."""
-        wave = np.exp(1j * np.multiply.outer(k, self.r))
         value = self.value if value is None else value
-        return np.stack([wave @ (self.weights * value**power) for power in range(3)])
+        moments = np.stack([self.weights * value**power for power in range(3)], axis=1)
+        parts = np.array_split(k, math.ceil(k.size * self.r.size / MOST_AT_ONCE))
+        return np.concatenate([np.exp(1j * np.multiply.outer(part, self.r)) @ moments for part in parts]).T
 
     @cached_property
     def _cells(self) -> tuple[NDArray[np.float64], ...]:

@@ -110,7 +110,6 @@ class Stretches:
         def summed(spread: float) -> NDArray[np.float64]:
             k, whole = self._wave_numbers(spread, self.counts), None
             for count, g, value in each:
-                work("chain", self.chain, float(k.size * g.r.size), MOST_WORK)
                 part = power(g.characteristic(k, value), count, product)
                 whole = part if whole is None else product(whole, part)
             return (2 * whole.real.sum(axis=1) - whole.real[:, 0]) / spread
@@ -133,7 +132,9 @@ class Stretches:
             bound = np.abs(g.characteristic(middles)[0]) + g.deviation * most / (2 * PARTS)
             logs = logs + count * np.log(np.minimum(bound, 1.0))
         k = 2 * math.pi / spread * np.arange(math.floor(most * spread / 2 / math.pi) + 1)
-        return k[logs[np.minimum(k / most * PARTS, PARTS - 1).astype(int)] > -60]
+        k = k[logs[np.minimum(k / most * PARTS, PARTS - 1).astype(int)] > -60]
+        work("chain", self.chain, float(k.size) * sum(g.r.size for g in self.gibbs), MOST_WORK)
+        return k
 
     @functools.cached_property
     def thermodynamics(self) -> tuple[float, float, float]:
