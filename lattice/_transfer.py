@@ -103,7 +103,7 @@ class Transfer:
         if loose:
             raise ValueError(
                 f"chain has site {loose[0]}, which neither a pin nor a wall holds; "
-                "allowed: a pin that grows on both sides, or none and no anharmonic pin"
+                "allowed: a pin that grows on both sides, no anharmonic pin, or cosines alone, of one m"
             )
 
     def _guess(self) -> tuple[float, float, float]:

@@ -2,7 +2,8 @@ r"""Equilibrium of a chain: canonical sampling, partition function, energy, heat
 
 Harmonic chains are solved by their normal modes.  Anharmonic chains without pins have independent stretches,
 each a quadrature; a ring or two walls fix their sum.  With pins, a transfer operator takes the displacements
-one after the other.  All routes are exact to round-off; what has no equilibrium is refused.
+one after the other.  All means are exact to round-off; what samples lack is
+said in `thermal`.  What has no equilibrium is refused.
 
 Modes that cost no energy (the translation of a chain without pins and walls)
 have no canonical distribution of their displacement.  The choice made here: the
