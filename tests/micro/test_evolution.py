@@ -191,23 +191,28 @@ def slope(steps, errors):
 @each_scheme
 @pytest.mark.parametrize("kind", list(LAWS))
 def test_order(scheme, kind):
-    """Against scipy's DOP853 at a tolerance of 1e-13; window 0.025 to 0.1, or 0.016 to 0.063."""
+    """Against scipy's DOP853 at a tolerance of 1e-13; window 0.025 to 0.1, or 0.016 to 0.063.
+
+    Four starts, not far from rest: of 25 seeds all slopes lie within 0.016, with a deviation of 0.003.
+    """
     n = 6
     rng = np.random.default_rng(7)
     chain = random_chain(rng, kind, True, True, "fixed", n)
-    start = random_state(rng, 1, n, 1.0)
+    start = random_state(rng, 4, n, 0.3)
 
     def field(t, z):
         return np.concatenate([z[n:], chain.force(z[:n])])
 
-    z0 = np.concatenate([start.q[0], start.p[0]])
-    exact = solve_ivp(field, (0, 3), z0, method="DOP853", rtol=1e-13, atol=1e-14).y[:, -1]
+    exact = [
+        solve_ivp(field, (0, 3), z, method="DOP853", rtol=1e-13, atol=1e-14).y[:, -1]
+        for z in np.concatenate([start.q, start.p], axis=1)
+    ]
     order, steps = ORDERS[scheme]
     errors = []
     for dt in steps:
         run = evolve(chain, start, [3.0], dt=dt, scheme=scheme)
-        errors.append(np.abs(np.concatenate([run.q[0, 0], run.p[0, 0]]) - exact).max())
-    assert errors[-1] > 1e-11  # above round-off
+        errors.append(np.linalg.norm(np.concatenate([run.q[0], run.p[0]], axis=1) - exact))
+    assert errors[-1] > 3e-12  # above round-off
     assert slope(steps, errors) == pytest.approx(order, abs=0.1)
 
 
