@@ -53,7 +53,7 @@ class Trajectory(_Run):
     chain, dt, scheme, baths, noise
         What was evolved and how; `dt` is the longest step allowed.
     seed : numpy.random.SeedSequence or None
-        Where the random numbers came from: a copy of it, given as `rng`, makes the same run again.
+        Where the random numbers came from: given as `rng`, it makes the same run again, any number of times.
     lost : mapping of int to float
         Which replicas of the start left the finite numbers, and the output time at which this was noticed.
     """
