@@ -91,8 +91,8 @@ class _Results:
         self.done = np.zeros(size, dtype=bool)
         self.arrays: dict[str, NDArray] = {}
 
-    def put(self, start: int, block: dict[str, NDArray]) -> None:
-        """Lay the rows of `block` at replica `start` and after; what lies beyond the end is dropped."""
+    def put(self, numbers: NDArray, block: dict[str, NDArray]) -> None:
+        """Take the rows of `block` for the replicas of these numbers; what lies beyond the end is dropped."""
         kinds = {name: (rows.shape[1:], rows.dtype) for name, rows in block.items()}
         if not self.arrays:
             size = self.done.size
@@ -100,10 +100,10 @@ class _Results:
         expected = {name: (rows.shape[1:], rows.dtype) for name, rows in self.arrays.items()}
         if kinds != expected:
             raise ValueError(f"results differ in names, shape or type: {kinds}, others {expected}")
+        inside = numbers < self.done.size
         for name, rows in block.items():
-            target = self.arrays[name][start : start + len(rows)]
-            target[...] = rows[: len(target)]
-            self.done[start : start + len(rows)] = True
+            self.arrays[name][numbers[inside]] = rows[inside]
+        self.done[numbers[inside]] = True
 
 
 def ensemble(
@@ -136,8 +136,10 @@ def ensemble(
     store : path, optional
         A folder that keeps finished replicas.  A run that was killed and is
         started again computes only what is missing; a larger `size` continues
-        where a smaller one ended.  One run at a time may write to it (POSIX only);
-        if nothing is missing it is only read.
+        where a smaller one ended.  To open a store that holds replicas costs one:
+        the first of them is made again, before any other, and must have the same
+        bits.  One run at a time may write to it (POSIX only); if nothing is missing
+        it is only read.
     progress : bool or str, optional
         Show a bar on stderr, with a label if it is a string; ``TQDM_DISABLE=1``
         in the environment silences it, as the build of the book does.
@@ -151,13 +153,13 @@ def ensemble(
     ------
     ValueError
         If an argument is not allowed, before any replica is run; with a store
-        also if the task cannot be told from other code.
+        also if the task or its arguments cannot be told from others.
     ReplicaError
         If the task raises or returns something that is not allowed; names the replica.
     StoreError
-        If the store belongs to another seed or other code, or is damaged; if something
-        is missing and it is in use or cannot be written, before any replica is run; if
-        the disk is full.
+        If the store belongs to another seed or other code, or is damaged; if its first
+        replica comes out otherwise; if something is missing and it is in use or cannot
+        be written: all before a new replica is run.  If the disk is full.
 
     Notes
     -----
@@ -166,13 +168,15 @@ def ensemble(
     that returns only when all is done (``multiprocessing.Pool.map``) stores nothing before.
 
     A store belongs to its seed and its task: a function at the top level of a file, or a
-    ``functools.partial`` of it.  It is known by its arguments, by the files of its module and of all
-    modules of the project that these import, wherever the import stands, and by what they hold at
-    the time of the call under the names that their functions read.  `lattice` counts by
-    all of its files; new versions of other packages are not other code.  What cannot be identified is
-    refused and named: a lambda, a lock, code that uses ``import_module`` or ``eval``.  What a task reads
-    from the disk, the environment or the clock is not seen, nor what it finds under a computed name, nor
-    what a decorator keeps to itself.
+    ``functools.partial`` of it.  The task is known by its arguments, as pickle writes them, by the
+    files of its module and of all modules of the project that this and the arguments import, wherever
+    the import stands, by the files of `lattice` and by the version of Python.  What cannot be told from
+    others is refused and named: a lambda, a function of a notebook, a lock or a set among the arguments.
+
+    No file tells that a table was changed or a function replaced at run time, that a file was edited
+    after its import, that a package has another version, or a machine another processor or number of
+    threads.  That is why a stored replica, the one of lowest number, is made again, through the same
+    `map`: it shows whatever changes its bits.  What changes other replicas and spares this one stays unseen.
 
     Examples
     --------
@@ -193,63 +197,66 @@ def ensemble(
             if not results.done.all():
                 kept.lock(stack)
                 kept.read(results.put)  # what another run has added meanwhile
+                kept.begin()
         missing = np.flatnonzero(~results.done).tolist()
-        if missing:
-            arriving = stack.enter_context(contextlib.closing(_arriving(map, replica, missing)))
-            if progress:
-                from tqdm import tqdm  # only who wants a bar loads it
+        arriving = stack.enter_context(contextlib.closing(_arriving(map, replica, missing)))
+        if progress:
+            from tqdm import tqdm  # only who wants a bar loads it
 
-                label, done = progress if isinstance(progress, str) else None, size - len(missing)
-                bar = tqdm(arriving, label, total=size, initial=done, unit="replica")
-                arriving = stack.enter_context(bar)
+            label, done = progress if isinstance(progress, str) else None, size - len(missing)
+            bar = tqdm(arriving, label, total=size, initial=done, unit="replica")
+            arriving = stack.enter_context(bar)
+        if kept and kept.first:
+            kept.check(*_arriving(map, replica, [kept.first[0]]))
+        if missing:
             _fill(results, arriving, kept)
-    if not results.done.all():
-        left_out = int(results.done.argmin())
-        raise ValueError(f"map = {map!r} left out replica {left_out}; allowed: one result for each")
     return results.arrays.get(BARE, results.arrays)
 
 
 def _fill(results: _Results, arriving: Iterable, kept: Store | None) -> None:
     """Take what arrives, and store it from time to time and at the end."""
-    unsaved: list[int] = []
-
-    def save() -> None:
-        indices = unsaved.copy()
-        unsaved.clear()  # first: what cannot be written is not tried again on the way out
-        if kept:
-            kept.add(indices, results.arrays)
-
-    with contextlib.ExitStack() as stack:
-        stack.callback(save)
-        written = time.monotonic()
+    unsaved, written = [], time.monotonic()
+    try:
         for index, arrays in arriving:
             try:
-                results.put(index, {name: array[None] for name, array in arrays.items()})
+                results.put(np.array([index]), {name: array[None] for name, array in arrays.items()})
             except (ValueError, MemoryError) as error:
                 raise ReplicaError(index, str(error)) from error
             unsaved.append(index)
-            if time.monotonic() - written >= WRITE_EVERY:
-                save()
+            if kept and time.monotonic() - written >= WRITE_EVERY:
+                batch, unsaved = (
+                    unsaved,
+                    [],
+                )  # first: what cannot be written is not tried again on the way out
+                kept.add(batch, results.arrays)
                 written = time.monotonic()
+    finally:
+        if kept and unsaved:
+            kept.add(unsaved, results.arrays)
 
 
 def _arriving(map: Callable, replica: _Replica, missing: list[int]) -> Iterator[tuple[int, dict]]:
-    """What a map gives, futures waited for; to close this drops what has not started."""
+    """What a map gives for each replica, futures waited for; to close this drops what has not started."""
     try:
         results = map(replica, missing)
+        iter(results)
     except TypeError as error:
         raise ValueError(f"map = {map!r}: {error}; allowed: a callable like the builtin map") from error
-    if not isinstance(results, Iterable):
-        raise ValueError(f"map = {map!r} returned {shown(results)}; allowed: one result for each replica")
     if isinstance(results, list):  # a cluster keeps, and works for, what is still referred to
         waiting = results[::-1]
         results.clear()
         results = (waiting.pop() for _ in range(len(waiting)))
+    left = np.zeros(missing[-1] + 1, dtype=bool)
+    left[missing] = True
     for item in results:
         found = item.result() if hasattr(item, "result") else item
-        if not (isinstance(found, tuple) and len(found) == 2 and found[0] in range(missing[-1] + 1)):
-            raise ValueError(f"map = {map!r} gave {shown(found)}; allowed: what the function returns")
+        pair = isinstance(found, tuple) and len(found) == 2
+        if not (pair and found[0] in range(left.size) and left[found[0]]):
+            raise ValueError(f"map = {map!r} gave {shown(found)}; allowed: the result of each replica, once")
+        left[found[0]] = False
         yield found
+    if left.any():
+        raise ValueError(f"map = {map!r} left out replica {left.argmax()}; allowed: one result for each")
 
 
 def _folder(store: str | os.PathLike) -> Path:

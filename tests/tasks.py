@@ -36,3 +36,14 @@ def paged(rng):
     # a page per replica: the pipe is soon full, and who writes waits for the reader
     os.write(1, b"%4095d\n" % index_of(rng))
     return silent(rng)
+
+
+def oddly_named(rng):
+    return {"file": rng.normal(), "allow_pickle": rng.normal(size=2), "numbers": 1j}
+
+
+RETURNED = [1.0]
+
+
+def returned(rng):
+    return RETURNED[0]

@@ -20,8 +20,9 @@ import pytest
 
 from lattice import _store
 from lattice import replicas as module
-from lattice.replicas import StoreError, ensemble
-from tests.tasks import fails_at_seven, logged, paged, silent, walk
+from lattice.replicas import ReplicaError, StoreError, ensemble
+from tests import tasks
+from tests.tasks import fails_at_seven, logged, oddly_named, paged, returned, silent, walk
 from tests.test_replicas import SIZE, same_bits
 
 # children are copies of one fresh process that has the imports behind it
@@ -35,6 +36,17 @@ def log_of(path):
 
 def content(store):
     return {path.name: path.read_bytes() for path in store.iterdir()}
+
+
+def numbers(path):
+    """Of the replicas in a file."""
+    with np.load(path) as block:
+        return block["(numbers)"].tolist()
+
+
+def file_of(store, number):
+    (path,) = [path for path in store.glob("*.npz") if number in numbers(path)]
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +145,7 @@ def test_killed_while_it_writes_and_started_again(child, tmp_path):
     with np.load(tmp_path / "result.npz") as result:
         assert same_bits(dict(result), ensemble(silent, SIZE, rng=2))
     assert {int(i) for i in computed} == set(range(SIZE))
-    assert len(computed) == SIZE + lost
+    assert len(computed) == SIZE + lost + 4  # every start but the first makes one again
     assert not list((tmp_path / "store").glob("*.tmp"))
 
 
@@ -149,7 +161,7 @@ def test_killed_from_outside_and_started_again(child, tmp_path):
     assert stored == sorted(set(stored))  # every run got further
     with child(size=size) as run:
         computed = run.stdout.read().split()
-    assert len(computed) == size - stored[-1]
+    assert len(computed) == size - stored[-1] + 1
     with np.load(tmp_path / "result.npz") as result:
         assert same_bits(dict(result), ensemble(silent, size, rng=2))
 
@@ -165,14 +177,11 @@ def test_what_has_arrived_out_of_order_is_stored_and_nothing_else(tmp_path, refe
 
     with pytest.raises(KeyboardInterrupt):
         ensemble(walk, SIZE, rng=11, store=tmp_path, map=breaks_off)
-    runs = [range(*map(int, path.name.split("-")[:2])) for path in tmp_path.glob("*.npz")]
-    assert sorted(index for run in runs for index in run) == sorted(order)
-    assert not {run.stop for run in runs} & {
-        run.start for run in runs
-    }  # one file for all that are side by side
+    (path,) = tmp_path.glob("*.npz")
+    assert numbers(path) == sorted(order)
     log = []
-    again = ensemble(walk, SIZE, rng=11, store=tmp_path, map=lambda f, left: log.extend(left) or map(f, left))
-    assert sorted(log) == sorted(set(range(SIZE)) - set(order))
+    again = ensemble(walk, SIZE, rng=11, store=tmp_path, map=lambda f, left: log.append(left) or map(f, left))
+    assert log == [left for left in ([0], sorted(set(range(SIZE)) - set(order))) if left]
     assert same_bits(again, reference)
 
 
@@ -191,25 +200,25 @@ def test_all_is_on_the_disk_before_it_is_visible(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(os, "replace", replaced)
     ensemble(walk, 3, rng=11, store=tmp_path)
-    files = [tmp_path / "ensemble.json", *tmp_path.glob("*.npz")]
+    files = [tmp_path / "ensemble.json", file_of(tmp_path, 0)]
     assert steps == [step for path in files for step in (path.stat().st_size, path, "folder")]
 
 
 # The store
 
 
-def test_a_finished_store_runs_nothing(tmp_path):
+def test_a_finished_store_runs_one_replica(tmp_path):
     task = functools.partial(logged, log=tmp_path / "log")
     first = ensemble(task, 6, rng=3, store=tmp_path / "new" / "store")
     assert same_bits(ensemble(task, 6, rng=3, store=tmp_path / "new" / "store"), first)
-    assert log_of(tmp_path / "log") == list(range(6))
+    assert log_of(tmp_path / "log") == [*range(6), 0]
 
 
 def test_a_larger_ensemble_continues_a_smaller_one(tmp_path):
     task = functools.partial(logged, log=tmp_path / "log")
     small = ensemble(task, 6, rng=3, store=tmp_path / "store")
     large = ensemble(task, 10, rng=3, store=tmp_path / "store")
-    assert log_of(tmp_path / "log") == list(range(10))
+    assert log_of(tmp_path / "log") == [*range(6), 0, *range(6, 10)]
     assert same_bits(large[:6], small)
     assert same_bits(large, ensemble(task, 10, rng=3))
     assert same_bits(ensemble(task, 4, rng=3, store=tmp_path / "store"), small[:4])
@@ -217,10 +226,11 @@ def test_a_larger_ensemble_continues_a_smaller_one(tmp_path):
 
 def test_every_file_is_read_once(tmp_path, every_replica, monkeypatch):
     ensemble(walk, 5, rng=11, store=tmp_path)
+    stored = sorted(tmp_path.glob("*.npz"))
     read, paths = Path.read_bytes, []
     monkeypatch.setattr(Path, "read_bytes", lambda path: paths.append(path) or read(path))
     ensemble(walk, 6, rng=11, store=tmp_path)
-    assert sorted(path for path in paths if path.suffix == ".npz") == sorted(tmp_path.glob("[0-4]-*.npz"))
+    assert sorted(path for path in paths if path.suffix == ".npz") == stored
 
 
 def test_long_runs_write_few_files(tmp_path, monkeypatch):
@@ -234,30 +244,36 @@ def test_stored_files_are_plain_arrays(tmp_path, reference):
     ensemble(walk, SIZE, rng=11, store=tmp_path)
     (path,) = tmp_path.glob("*.npz")
     with np.load(path, allow_pickle=False) as block:
-        assert same_bits(dict(block), reference)
+        assert same_bits(dict(block), {"(numbers)": np.arange(SIZE), **reference})
 
 
-NAMES = {"rename": "14-15", "long": "13-15", "negative": "-13-14", "nonsense": "thirteen-14", "short": "13"}
+def test_a_result_may_have_any_name(tmp_path):
+    """Those of the arguments of np.savez, too."""
+    first = ensemble(oddly_named, 3, rng=11, store=tmp_path)
+    assert list(first) == ["file", "allow_pickle", "numbers"]
+    assert same_bits(ensemble(oddly_named, 3, rng=11, store=tmp_path), first)
 
 
-@pytest.mark.parametrize("damage", ["flip", "cut", "empty", *NAMES])
+@pytest.mark.parametrize("damage", ["flip", "cut", "empty", "rename"])
 def test_a_damaged_file_is_named_and_the_others_kept(tmp_path, reference, every_replica, damage):
     ensemble(walk, SIZE, rng=11, store=tmp_path)
-    path = next(tmp_path.glob("13-*.npz"))
-    content = bytearray(path.read_bytes())
-    before = {p.name: p.read_bytes() for p in tmp_path.iterdir() if p != path}
+    path = file_of(tmp_path, 13)
+    damaged = bytearray(path.read_bytes())
+    before = content(tmp_path)
+    del before[path.name]
     if damage == "flip":
-        content[len(content) // 2] ^= 1
+        damaged[len(damaged) // 2] ^= 1
     elif damage == "cut":
-        del content[-9:]
+        del damaged[-9:]
     elif damage == "empty":
-        content.clear()
-    path.write_bytes(content)
-    if damage in NAMES:
-        path = path.rename(path.with_name(path.name.replace("13-14", NAMES[damage])))
+        damaged.clear()
+    path.write_bytes(damaged)
+    if damage == "rename":
+        path = path.rename(tmp_path / f"x{path.name}")
     with pytest.raises(StoreError, match=f"{path.name} is corrupt"):
         ensemble(walk, SIZE, rng=11, store=tmp_path)
-    assert {p.name: p.read_bytes() for p in tmp_path.iterdir() if p != path} == before
+    del (after := content(tmp_path))[path.name]
+    assert after == before
     path.unlink()
     assert same_bits(ensemble(walk, SIZE, rng=11, store=tmp_path), reference)
 
@@ -347,8 +363,8 @@ def test_a_store_of_another_task_or_python_is_refused(tmp_path):
     refuses(walk, tmp_path, "python .stored: '2.7', now: '3")
     (tmp_path / "ensemble.json").write_text(json.dumps(record | {"more": 1}))
     refuses(walk, tmp_path, "more .stored: 1, now: None")
-    (tmp_path / "ensemble.json").write_text(json.dumps(record | {"files": "1"}))
-    refuses(walk, tmp_path, "files .stored: '1'")
+    (tmp_path / "ensemble.json").write_text(json.dumps(record | dict.fromkeys("abcdef", 1)))
+    refuses(walk, tmp_path, r"a .*, b .*, c .*, d \(stored: 1, now: None\), …; use")
 
 
 @pytest.mark.parametrize("digit", [0, 1])
@@ -382,6 +398,91 @@ def test_a_changed_line_of_lattice_is_other_code(tmp_path, monkeypatch):
         ensemble(walk, 3, rng=11, store=tmp_path / "store")
     monkeypatch.setattr(_store, "_lattice", lambda folder: digests[0])
     refuses(walk, tmp_path / "store", "lattice")
+
+
+# One replica is made again
+
+
+def stored(store, monkeypatch, size=3):
+    """A store of a task that does what `returned` says, and how to let it say something else."""
+    monkeypatch.setattr(tasks, "RETURNED", [1.0])
+    ensemble(returned, size, rng=11, store=store)
+    return functools.partial(tasks.RETURNED.__setitem__, 0)
+
+
+OTHERS = [np.nextafter(1, 2), 1.0 + 0j, [1.0], {"a": 1.0}]
+
+
+@pytest.mark.parametrize("size", [2, 3, 4])
+@pytest.mark.parametrize("other", OTHERS, ids=repr)
+def test_a_replica_with_other_bits_is_named_before_any_is_run(tmp_path, monkeypatch, size, other):
+    change, asked = stored(tmp_path, monkeypatch), []
+    before = content(tmp_path)
+
+    def map(function, indices):
+        asked.extend(indices)
+        return [function(index) for index in indices]
+
+    change(other)
+    with pytest.raises(
+        StoreError, match=r"replica 0, made again, is not the stored one: .*nothing was changed"
+    ):
+        ensemble(returned, size, rng=11, store=tmp_path, map=map)
+    assert asked == [0]
+    assert content(tmp_path) == before
+    change(1)  # the same double
+    assert same_bits(ensemble(returned, size, rng=11, store=tmp_path), np.ones(size))
+
+
+def test_the_sign_of_zero_is_a_bit(tmp_path, monkeypatch):
+    change = stored(tmp_path / "first", monkeypatch)
+    change(0.0)
+    ensemble(returned, 3, rng=11, store=tmp_path / "second")
+    change(-0.0)
+    with pytest.raises(StoreError, match="replica 0, made again"):
+        ensemble(returned, 3, rng=11, store=tmp_path / "second")
+
+
+def test_a_replica_beyond_the_end_is_made_again_too(tmp_path, monkeypatch):
+    """Or two tasks would share a store."""
+    monkeypatch.setattr(tasks, "RETURNED", [1.0])
+
+    def breaks_off(function, indices):
+        yield from map(function, [7, 5])
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ensemble(returned, 9, rng=11, store=tmp_path, map=breaks_off)
+    tasks.RETURNED[0] = 2.0
+    with pytest.raises(StoreError, match="replica 5, made again"):
+        ensemble(returned, 3, rng=11, store=tmp_path)
+    assert len(list(tmp_path.glob("*.npz"))) == 1
+
+
+@pytest.mark.parametrize("value", ["one", np.nan, None])
+def test_a_stored_replica_that_fails_now_is_named(tmp_path, monkeypatch, value):
+    change = stored(tmp_path, monkeypatch)
+    before = content(tmp_path)
+    change(value)
+    with pytest.raises(ReplicaError, match="replica 0: "):
+        ensemble(returned, 4, rng=11, store=tmp_path)
+    assert content(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("error", "words"), [(None, "left out replica 0; allowed"), (KeyboardInterrupt, "stopped")]
+)
+def test_nothing_is_used_if_no_replica_comes_back(tmp_path, error, words):
+    ensemble(walk, 3, rng=11, store=tmp_path)
+
+    def lazy(function, indices):
+        if error:
+            raise error("stopped")
+        return []
+
+    with pytest.raises(error or ValueError, match=words):
+        ensemble(walk, 3, rng=11, store=tmp_path, map=lazy)
+    ensemble(walk, 4, rng=11, store=tmp_path)  # no lock is left
 
 
 # One run at a time
@@ -428,7 +529,7 @@ def test_one_run_at_a_time_in_one_process(tmp_path, reference, every_replica, wa
     (tmp_path / "link").symlink_to(store)
 
     def ask():
-        with pytest.raises(StoreError, match="in use by another run of this process"):
+        with pytest.raises(StoreError, match=r"in use by another run$"):
             ensemble(walk, SIZE, rng=11, store=tmp_path / ("link" if way == "link" else "store"))
         refusals.append("here")
 
@@ -452,11 +553,9 @@ def test_a_refused_run_leaves_nothing_locked(tmp_path):
             assert refused_elsewhere(tmp_path)
 
     while_it_runs(do, tmp_path)
-    assert not _store.HELD
     assert not refused_elsewhere(tmp_path)
     with pytest.raises(ValueError, match="left out"):
         ensemble(walk, 100, rng=11, store=tmp_path, map=lambda function, indices: [])
-    assert not _store.HELD
     assert not (tmp_path / _store.TEMPORARY).exists()
     ensemble(walk, 100, rng=11, store=tmp_path)
 
@@ -572,7 +671,7 @@ def test_what_another_run_has_added_before_the_lock_is_read(tmp_path, monkeypatc
 
     monkeypatch.setattr(_store.Store, "lock", late)
     ensemble(task, 5, rng=11, store=tmp_path / "store")
-    assert log_of(tmp_path / "log") == [0, 1, 2, 3, 4]
+    assert log_of(tmp_path / "log") == [0, 1, 2, 0, 3, 4]
 
 
 def test_a_record_of_another_run_before_the_lock_is_read(tmp_path, monkeypatch):
