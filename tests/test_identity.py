@@ -65,7 +65,10 @@ def draw(rng):
     "package/below.py": "LEVEL = 2.0\n",
     "namespace/folder/deep.py": "DEPTH = 1.0\n",
     "apart.py": """
+import numba
 from apart_below import LEVEL
+@numba.njit
+def compiled(x): return x
 class Apart:
     class Inner: level = LEVEL
 def factor(): return LEVEL
@@ -202,7 +205,7 @@ def test_arguments(project, tmp_path):
     refuses(functools.partial(sys.modules["project"].task, 2.0), tmp_path / "store", r"another .*, task \(")
 
 
-@pytest.mark.parametrize("name", ["factor", "Apart", "Apart.Inner", "an object"])
+@pytest.mark.parametrize("name", ["factor", "compiled", "Apart", "Apart.Inner", "an object"])
 @pytest.mark.parametrize("file", ["apart", "apart_below"])
 def test_the_files_of_arguments_count(project, tmp_path, name, file):
     def task():
