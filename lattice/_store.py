@@ -63,9 +63,9 @@ class StoreError(RuntimeError):
 class Store:
     """A folder of finished replicas.
 
-    ``ensemble.json`` is the record of what made them.  Each file ``<digest>.npz`` holds some replicas
-    and their numbers; the digest is that of the record and of its bytes.  Files appear whole or not at
-    all, and are never changed or removed.  So reading needs no lock.
+    ``ensemble.json`` is the record of what made them; who writes writes it again, the same.  Each file
+    ``<digest>.npz`` holds some replicas and their numbers; the digest is that of the record and of its
+    bytes.  Files appear whole or not at all, and are never changed or removed.  So reading needs no lock.
 
     Parameters
     ----------
@@ -257,14 +257,13 @@ class _Pickler(pickle.Pickler):
         if isinstance(thing, (set, frozenset)):
             raise ValueError(f"{shown(thing)} has another order in the next process")
         home = getattr(thing, "__module__", None)
-        module = sys.modules.get(home) if isinstance(home, str) else None
-        if module is None:
+        if not isinstance(home, str) or home not in sys.modules:
             return None
         if _spec(home) is None:
             raise ValueError(f"{shown(thing)} is of no file")
         self.modules.add(home)
         name = getattr(thing, "__qualname__", None)
-        return f"{home}.{name}" if vars(module).get(name) is thing else None
+        return f"{home}.{name}" if vars(sys.modules[home]).get(name) is thing else None
 
 
 def _spec(name: str) -> ModuleSpec | None:
@@ -278,10 +277,11 @@ def _spec(name: str) -> ModuleSpec | None:
 def _is_library(spec: ModuleSpec) -> bool:
     """Whether a top-level module is Python's, an installed package or `lattice`: known by where it lies."""
     place = Path(spec.origin or next(iter(spec.submodule_search_locations or [""])))
-    return (
+    return bool(
         spec.origin in ("built-in", "frozen")
-        or any(part in ("site-packages", "dist-packages") for part in place.parts)
-        or any(place.is_relative_to(library) for library in (STANDARD, PACKAGE))
+        or {"site-packages", "dist-packages"} & set(place.parts)
+        or place.is_relative_to(STANDARD)
+        or place.is_relative_to(PACKAGE)
     )
 
 

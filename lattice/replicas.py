@@ -224,10 +224,8 @@ def _fill(results: _Results, arriving: Iterable, kept: Store | None) -> None:
                 raise ReplicaError(index, str(error)) from error
             unsaved.append(index)
             if kept and time.monotonic() - written >= WRITE_EVERY:
-                batch, unsaved = (
-                    unsaved,
-                    [],
-                )  # first: what cannot be written is not tried again on the way out
+                # first: what cannot be written is not tried again on the way out
+                batch, unsaved = unsaved, []
                 kept.add(batch, results.arrays)
                 written = time.monotonic()
     finally:
