@@ -192,9 +192,11 @@ def test_libraries_do_not_count_and_are_not_run(project, tmp_path):
 
 def test_arguments(project, tmp_path):
     scaled = project.get("project.scaled")
-    task = functools.partial(scaled, scale=2.0, law={"chain": Chain(4, Bond(chi=np.ones(4)))})
+    knots = [1.0, 2.0]
+    law = {"chain": Chain(4, Bond(chi=np.ones(4))), "knots": [knots, knots]}
+    task = functools.partial(scaled, scale=2.0, law=law)
     ensemble(task, 2, rng=11, store=tmp_path / "store")
-    equal = {"chain": Chain(4, Bond(chi=[1.0] * 4))}
+    equal = {"chain": Chain(4, Bond(chi=[1.0] * 4)), "knots": [[1.0, 2.0], [1.0, 2.0]]}
     accepts(functools.partial(scaled, law=equal, scale=float("2")), tmp_path / "store")
     for other in (
         functools.partial(scaled, scale=3.0, law=equal),
