@@ -229,7 +229,9 @@ def test_every_file_is_read_once(tmp_path, every_replica, monkeypatch):
     stored = sorted(tmp_path.glob("*.npz"))
     read, paths = Path.read_bytes, []
     monkeypatch.setattr(Path, "read_bytes", lambda path: paths.append(path) or read(path))
-    ensemble(walk, 6, rng=11, store=tmp_path)
+    asked = []
+    ensemble(walk, 6, rng=11, store=tmp_path, map=lambda f, left: asked.append(left) or map(f, left))
+    assert asked == [[0], [5]]  # the first of all files, and what is missing
     assert sorted(path for path in paths if path.suffix == ".npz") == stored
 
 
