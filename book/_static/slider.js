@@ -2,7 +2,7 @@
 document.addEventListener("DOMContentLoaded", () => {
   for (const slider of document.querySelectorAll(".lk-slider")) {
     const frames = slider.querySelectorAll(".lk-frame");
-    const inputs = [...slider.querySelectorAll("input")];
+    const inputs = [...slider.querySelectorAll("input[type=range]")];
     const show = () => {
       let current = 0;
       for (const input of inputs) {
@@ -13,7 +13,7 @@ document.addEventListener("DOMContentLoaded", () => {
       }
       frames.forEach((frame, number) => (frame.hidden = number !== current));
     };
-    slider.addEventListener("input", show);
+    inputs.forEach((input) => input.addEventListener("input", show));
     slider.querySelectorAll(".lk-control").forEach((control) => (control.hidden = false));
     show(); // a browser may remember where the reader left the control
     const question = slider.querySelector(".lk-question");

@@ -13,10 +13,12 @@ from docutils import nodes
 
 from tests.book.site import ROOT
 
-sys.path[:0] = [str(ROOT / "book"), str(ROOT / "book" / "_ext")]
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+sys.path.insert(0, str(ROOT / "book"))
+
+import effort
 
 import _build
-import effort
 
 
 @pytest.fixture
