@@ -67,6 +67,7 @@ def made():
     moments = micro.moments.Moments(line, np.zeros(4), np.zeros(4), np.eye(4), np.zeros((4, 4)), np.eye(4))
     figure, ax = plt.subplots(figsize=(1, 1))
     plt.close(figure)
+    question = figures.Question("Why?", ("so", "not so"), "So.")
     slider = figures.slider(tiny, {"x": [1, 2]}, alt="nothing", kind="png")
     return types.SimpleNamespace(**locals())
 
@@ -281,6 +282,23 @@ def calls():
             "alt": "nothing",
             "start": 0,
             "kind": "png",
+            "question": m.question,
+        },
+        "figures.Question": {"text": "Why?", "choices": ("so", "not so"), "answer": "So."},
+        "figures.Question.html": {"self": m.question, "key": "a"},
+        "figures.sketch": {
+            "model": m.line,
+            "baths": (Langevin(0, 1.5, 0.5, 0.1),),
+            "noises": (VelocityFlip(1.5),),
+            "sites": 9,
+            "ax": m.ax,
+        },
+        "figures.arrow": {
+            "ax": m.ax,
+            "start": np.array([0.0, 1.0]),
+            "end": np.array([1.0, 1.0]),
+            "colour": "blue",
+            "bend": 0.1,
         },
         "figures.Slider.frame": {"self": m.slider, "*index": (1,)},
         "figures.Slider.html": {"self": m.slider},

@@ -190,9 +190,10 @@ def attacks(argument, value, optional):
         found["one less"] = (lambda value, place: value[:-1], False)
         found["reversed"] = (lambda value, place: value[::-1], False)
         for label in ("None", "a string", "an object", "not a number", "True", "an imaginary number"):
+            fits = argument == "*index" or (label == "a string" and isinstance(value[0], str))
             found[f"{label} inside"] = (
                 lambda value, place, make=NOTHING[label]: (make(), *value[1:]),
-                argument != "*index",
+                not fits,
             )
         for x in EXTREME:
             found[f"{str(x)[:6]} inside"] = (lambda value, place, x=x: (*value[:-1], x), False)

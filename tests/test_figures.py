@@ -22,7 +22,20 @@ mpl.use("Agg")
 
 import matplotlib.pyplot as plt
 
-from lattice import Estimate, figures
+from lattice import (
+    Bond,
+    Chain,
+    Crystal,
+    Estimate,
+    Langevin,
+    PairRotation,
+    Pin,
+    StretchFlip,
+    ThreeSiteRotation,
+    VelocityExchange,
+    VelocityFlip,
+    figures,
+)
 
 STATIC = Path(__file__).parents[1] / "book" / "_static"
 LIGHT, DARK = "#ffffff", "#121212"  # the theme's pages
@@ -246,11 +259,12 @@ def test_html_of_two_parameters(grid):
 
 
 def test_script_and_style_sheets_speak_of_what_is_there(line):
-    html = line.html()
+    html = line.html() + ASKED.html("a")
     for name in ("slider.js", "slider.css", "figures.css"):
         classes = set(re.findall(r"\.(lk-\w+)", (STATIC / name).read_text()))
         assert classes
-        assert classes <= set(re.findall(r'class="([^"]*)"', html))
+        # locked: the script gives and takes it
+        assert classes - {"lk-locked"} <= set(re.findall(r'class="([^"]*)"', html))
 
 
 def test_live_widget_shows_the_frame_of_its_values(grid):
@@ -399,3 +413,121 @@ def test_more_frames_than_matplotlib_likes_open():
         warnings.simplefilter("always")
         figures.slider(lambda _: plt.figure(figsize=(1, 1)), {"x": range(25)}, alt="empty")
     assert caught == []
+
+
+# Questions
+
+
+ASKED = figures.Question('Is 1 < 2 & "so"?', ("yes", "no"), "Yes: 1 < 2.")
+
+
+def test_a_question_stands_before_the_frames():
+    asked = figures.slider(draw, {"rate": [0.5, 1]}, alt="Energy decays", question=ASKED)
+    plain = figures.slider(draw, {"rate": [0.5, 1]}, alt="Energy decays")
+    assert asked.html().replace(ASKED.html(f"{asked.name}-question"), "") == plain.html()
+    assert asked.html().index("lk-question") < asked.html().index("lk-frame")
+    assert "Is 1 &lt; 2 &amp; &quot;so&quot;?" in asked.html()
+
+
+def test_one_picks_or_types():
+    assert ASKED.html("a").count('type="radio"') == 2
+    typed = figures.Question("How many?", (), "Four.").html("a")
+    assert typed.count('type="text"') == 1
+    assert "radio" not in typed
+
+
+def test_in_a_notebook_the_frames_open_after_the_choice():
+    box = figures.slider(draw, {"rate": [0.5, 1]}, alt="Energy decays", question=ASKED).widget()
+    text, choice, stage = box.children
+    assert stage.layout.display == "none"
+    assert "Yes: 1" not in text.value
+    choice.value = "no"
+    assert stage.layout.display == ""
+    assert "Yes: 1 &lt; 2." in text.value
+    assert choice.disabled
+
+
+@pytest.mark.parametrize(
+    "wrong", [("", ("a", "b"), "c"), ("a", ("b",), "c"), ("a", "bc", "c"), ("a", ("b", 1), "c")]
+)
+def test_a_question_that_is_none(wrong):
+    with pytest.raises(ValueError, match="allowed"):
+        figures.Question(*wrong)
+
+
+# Sketches
+
+
+def parts_of(model, **options):
+    """The parts of a sketch: beads, arrows, boxes, lines that are no dots, words."""
+    _, ax = plt.subplots()
+    assert figures.sketch(model, ax=ax, **options) is ax
+    counted = [
+        sum(type(patch).__name__ == name for patch in ax.patches)
+        for name in ("Circle", "FancyArrowPatch", "FancyBboxPatch")
+    ]
+    lines = sum(line.get_linestyle() == "-" for line in ax.lines)
+    plt.close(ax.figure)
+    return (*counted, lines, [text.get_text() for text in ax.texts])
+
+
+def test_a_sketch_has_the_parts_of_the_chain():
+    wall = parts_of(Chain(2, boundary=("fixed", "free")))[3] - 1  # its line, its strokes and its spring
+    assert parts_of(Chain(2, boundary="free"))[:4] == (2, 0, 0, 1)
+    assert parts_of(Chain(2, boundary=("fixed", "free")))[:3] == (2, 0, 0)
+    assert wall > 3
+    assert parts_of(Chain(2, boundary="fixed"))[3] == 1 + 2 * wall
+    assert parts_of(Chain(3, Bond(chi=0.0), boundary="free"))[3] == 0
+    assert parts_of(Chain(3, Bond(chi=[1.0, 0.0]), boundary="free"))[3] == 1
+    two, three = (
+        parts_of(Chain(3, pin=pin, boundary="free"))[3] for pin in (Pin(chi=[1.0, 0.0, 2.0]), Pin(beta=1.0))
+    )
+    assert three - two == 1
+    assert parts_of(Chain(500), sites=7)[0] == 7
+
+
+def test_a_sketch_has_the_baths_and_the_noises():
+    chain = Chain(64, boundary="free")
+    baths = Langevin(0, 1.5), Langevin(-1, 0.5, 0.0, 0.3)
+    beads, arrows, boxes, _, words = parts_of(chain, baths=baths)
+    assert (beads, boxes) == (9, 2)
+    assert arrows == 2 + 1  # friction at one of them, a force at the other
+    assert words == ["$1.5$", "$0.5$", "force"]
+    noises = [VelocityFlip(1), StretchFlip(1), VelocityExchange(1), ThreeSiteRotation(1)]
+    assert parts_of(chain, noises=noises)[1] == 2 + 2 + 2 + 3
+    assert parts_of(chain, noises=noises)[-1] == ["flip", "stretch flip", "exchange", "rotation"]
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_a_sketch_of_a_crystal(d):
+    plain = parts_of(Crystal((8,) * d))
+    sites = (6, 15, 16)[d - 1]
+    springs = (5, 4 * 3 + 5 * 2, 3 * 4 + 2 * 8)[d - 1]
+    assert plain[:4] == (sites, 0, 0, springs)
+    assert parts_of(Crystal((8,) * d), noises=[PairRotation(1)])[1] == 2
+    assert parts_of(Crystal((8,) * d, pin=Pin(chi=1.0)))[3] == springs + sites
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        (Chain(4), {"noises": [PairRotation(1)]}),
+        (Crystal((4, 4)), {"noises": [VelocityFlip(1)]}),
+        (Crystal((4, 4)), {"baths": [Langevin(0, 1.0)]}),
+        (Chain(4), {"sites": 3}),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(model, options):
+    _, ax = plt.subplots()
+    with pytest.raises(ValueError, match="allowed"):
+        figures.sketch(model, ax=ax, **options)
+    plt.close(ax.figure)
+
+
+def test_an_arrow_has_a_known_colour():
+    _, ax = plt.subplots()
+    figures.arrow(ax, (0, 0), (1, 0), "blue", bend=0.2)
+    assert len(ax.patches) == 1
+    with pytest.raises(ValueError, match="colour"):
+        figures.arrow(ax, (0, 0), (1, 0), "pink")
+    plt.close(ax.figure)

@@ -2,7 +2,7 @@
 document.addEventListener("DOMContentLoaded", () => {
   for (const slider of document.querySelectorAll(".lk-slider")) {
     const frames = slider.querySelectorAll(".lk-frame");
-    const inputs = [...slider.querySelectorAll("input")];
+    const inputs = [...slider.querySelectorAll("input[type=range]")];
     const show = () => {
       let current = 0;
       for (const input of inputs) {
@@ -13,8 +13,37 @@ document.addEventListener("DOMContentLoaded", () => {
       }
       frames.forEach((frame, number) => (frame.hidden = number !== current));
     };
-    slider.addEventListener("input", show);
+    inputs.forEach((input) => input.addEventListener("input", show));
     slider.querySelectorAll(".lk-control").forEach((control) => (control.hidden = false));
     show(); // a browser may remember where the reader left the control
+    const question = slider.querySelector(".lk-question");
+    if (question) lock(slider, question);
   }
 });
+
+// Keeps the frames of a slider closed until the reader has made a prediction; it is kept nowhere.
+function lock(slider, question) {
+  const stage = slider.querySelector(".lk-stage");
+  const answer = question.querySelector(".lk-answer");
+  const button = question.querySelector("button");
+  const fields = [...question.querySelectorAll("input")];
+  const text = answer.textContent;
+  const predicted = () => fields.some((field) => (field.type === "radio" ? field.checked : field.value.trim()));
+  const allow = () => (button.disabled = !predicted());
+  const close = (closed) => {
+    slider.classList.toggle("lk-locked", closed);
+    stage.inert = closed;
+    answer.textContent = closed ? "" : text; // filled later, so that a screen reader says it
+  };
+  close(true);
+  button.hidden = false;
+  allow();
+  question.addEventListener("input", allow);
+  button.addEventListener("click", () => {
+    close(false);
+    button.hidden = true;
+    fields.forEach((field) => (field.disabled = true));
+  });
+  addEventListener("beforeprint", () => (answer.textContent = text));
+  addEventListener("afterprint", () => close(slider.classList.contains("lk-locked")));
+}

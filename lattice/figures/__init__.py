@@ -1,4 +1,4 @@
-"""The book's figure style and its sliders; imported by the chapters only.
+"""The book's figure style, its sliders and its sketches of models; imported by the chapters only.
 
 A chapter starts with ``figures.use_style()``.  Everything else is plain
 matplotlib, with these habits.
@@ -29,7 +29,10 @@ A picture whose colours carry a scale (``imshow``, ``pcolormesh``) says
 use ``rasterized=True`` for its mesh.
 
 *A slider* is a cell that ends in a call of `slider`.  Its ``figure`` metadata are
-the same; the alternative text is an argument, since each frame has its own.
+the same; the alternative text is an argument, since each frame has its own.  With a
+`Question` it opens after the reader has made a prediction.
+
+*A sketch* draws a model from the objects that are simulated: ``figures.sketch(chain)``.
 
 *A number in the prose* needs nothing from here: ``glue("kappa", 0.3821,
 display=False)`` of ``myst_nb`` and ``{glue:text}`kappa:.3f```; for an estimate, glue
@@ -37,7 +40,8 @@ display=False)`` of ``myst_nb`` and ``{glue:text}`kappa:.3f```; for an estimate,
 """
 
 try:
-    from .sliders import Slider, slider
+    from .sketches import arrow, sketch
+    from .sliders import Question, Slider, slider
     from .style import COLOURS, MARKERS, STYLE, errorbar, use_style
 except ModuleNotFoundError as error:
     if error.name.partition(".")[0] != "matplotlib":
@@ -45,4 +49,15 @@ except ModuleNotFoundError as error:
     remedy = "lattice.figures needs matplotlib and ipywidgets: pip install 'lattice-kinetics[figures]'"
     raise ModuleNotFoundError(remedy, name=error.name) from error
 
-__all__ = ["COLOURS", "MARKERS", "STYLE", "Slider", "errorbar", "slider", "use_style"]
+__all__ = [
+    "COLOURS",
+    "MARKERS",
+    "STYLE",
+    "Question",
+    "Slider",
+    "arrow",
+    "errorbar",
+    "sketch",
+    "slider",
+    "use_style",
+]

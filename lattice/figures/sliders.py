@@ -23,10 +23,62 @@ from matplotlib.figure import Figure
 from .._check import instance, integer, one_of, shown
 from .style import as_png, as_svg
 
-__all__ = ["Slider", "slider"]
+__all__ = ["Question", "Slider", "slider"]
 
 MAX_WEIGHT = 300_000  # bytes of one slider as the reader's browser fetches it, compressed
 SHARED_LENGTH = 80  # characters from which a repeated group is worth a reference
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the reader predicts before a slider opens.
+
+    Parameters
+    ----------
+    text : str
+        The question.
+    choices : sequence of str
+        From which one is picked; with none the prediction is typed.
+    answer : str
+        Shown with the open slider.
+
+    Raises
+    ------
+    ValueError
+        If a text is empty or no string, or there is one choice.
+    """
+
+    text: str
+    choices: Sequence[str]
+    answer: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.choices, (tuple, list)) or len(self.choices) == 1:
+            raise ValueError(f"choices = {shown(self.choices)}; allowed: none, or two and more texts")
+        object.__setattr__(self, "choices", tuple(self.choices))
+        named = (("text", self.text), ("answer", self.answer), *(("choices", one) for one in self.choices))
+        for name, value in named:
+            if not instance(name, value, str, "a text"):
+                raise ValueError(f"{name} = {shown(value)}; allowed: a text")
+
+    def html(self, key: str) -> str:
+        """The question, its choices and its answer; ``slider.js`` makes them a lock.
+
+        Parameters
+        ----------
+        key : str
+            Prefix of the identifiers in the page.
+        """
+        instance("key", key, str, "a text")
+        group = f'<div class="lk-question" role="group" aria-labelledby="{key}">'
+        text = f'<p id="{key}"><strong>Predict first.</strong> {escape(self.text)}</p>'
+        choices = "".join(
+            f'<label><input type="radio" name="{key}-choice"> {escape(one)}</label>' for one in self.choices
+        )
+        typed = f'<label>Your prediction <input type="text" name="{key}-choice"></label>'
+        button = '<button type="button" disabled hidden>Show what happens</button>'
+        answer = f'<p class="lk-answer" role="status">{escape(self.answer)}</p>'
+        return f'{group}{text}<div class="lk-choices">{choices or typed}</div>{button}{answer}</div>'
 
 
 @dataclass(frozen=True)
@@ -47,6 +99,8 @@ class Slider:
         Index of the first value shown, per parameter.
     png : bytes
         The first frame shown, for print.
+    question : Question or None
+        Asked before the frames are seen.
     """
 
     name: str
@@ -55,6 +109,7 @@ class Slider:
     shared: str
     start: tuple[int, ...]
     png: bytes
+    question: Question | None = None
 
     def frame(self, *index: int) -> int:
         """Number of the frame for one index per parameter."""
@@ -64,7 +119,11 @@ class Slider:
     def html(self) -> str:
         """The face for the site: all frames, and controls that ``slider.js`` shows and moves."""
         first = self.frame(*self.start)
-        parts = ['<div class="lk-slider">', self.shared]
+        parts = [
+            '<div class="lk-slider">',
+            self.question.html(self.name + "-question") if self.question else "",
+        ]
+        parts += ['<div class="lk-stage">', self.shared]
         for number, frame in enumerate(self.frames):
             parts.append(f'<div class="lk-frame"{"" if number == first else " hidden"}>{frame}</div>')
         for number, ((label, texts), index) in enumerate(zip(self.controls, self.start, strict=True)):
@@ -75,7 +134,7 @@ class Slider:
                 f' aria-valuetext="{escape(texts[index])}" data-texts="{escape(json.dumps(texts))}">'
                 f'<output for="{key}" aria-live="off">{escape(texts[index])}</output></div>'
             )
-        return "".join([*parts, "</div>"])
+        return "".join([*parts, "</div></div>"])
 
     def widget(self) -> Any:
         """The live face for JupyterLab: an ipywidgets box with one slider per parameter."""
@@ -101,7 +160,25 @@ class Slider:
         for bar in bars:
             bar.observe(show, "value")
         show()
-        return ipywidgets.VBox([picture, *bars])
+        stage = ipywidgets.VBox([picture, *bars])
+        if self.question is None:
+            return stage
+        text = ipywidgets.HTML(f"<b>Predict first.</b> {escape(self.question.text)}")
+        if self.question.choices:
+            choice = ipywidgets.RadioButtons(
+                options=self.question.choices, value=None, layout={"width": "max-content"}
+            )
+        else:
+            choice = ipywidgets.Text(placeholder="your prediction, then Enter", continuous_update=False)
+        stage.layout.display = "none"
+
+        def unlock(_change: object) -> None:
+            text.value += f"<br>{escape(self.question.answer)}"
+            stage.layout.display = ""
+            choice.disabled = True
+
+        choice.observe(unlock, "value")
+        return ipywidgets.VBox([text, choice, stage])
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         faces = {"text/html": self.html(), "image/png": base64.b64encode(self.png).decode()}
@@ -115,6 +192,7 @@ def slider(
     alt: str | Callable[..., str],
     start: int | tuple[int, ...] = 0,
     kind: Literal["svg", "png"] = "svg",
+    question: Question | None = None,
 ) -> Slider:
     """Draw a figure for every value of one or two parameters, to be moved by the reader.
 
@@ -135,6 +213,8 @@ def slider(
         Index of the first value shown, for two parameters one each (0 means the first of both).
     kind : {"svg", "png"}
         "svg" for lines; "png", in 64 colours on white, for fields.
+    question : Question, optional
+        What the reader is to predict before the frames open.
 
     Returns
     -------
@@ -162,6 +242,8 @@ def slider(
     many = isinstance(start, (tuple, list))
     start = _indices("start", start if many else (start,) * len(controls), [len(c) for _, c in controls])
     one_of("kind", kind, ("svg", "png"))
+    if question is not None:
+        instance("question", question, Question, "a Question")
     if not (callable(alt) or (isinstance(alt, str) and alt)):
         raise ValueError(f"alt = {shown(alt)}; allowed: a text or a callable that returns one")
 
@@ -186,7 +268,7 @@ def slider(
         shared, frames = _share([_parse(picture) for picture in pictures], alts, name)
     else:
         shared, frames = "", tuple(map(_img, pictures, alts))
-    result = Slider(name, controls, frames, shared, start, png)
+    result = Slider(name, controls, frames, shared, start, png, question)
     weight = len(gzip.compress(result.html().encode()))
     if weight > MAX_WEIGHT:
         raise ValueError(

@@ -161,8 +161,10 @@ def undrawn(visit: Visit, formulas: int) -> list[str]:
 
 def stuck_sliders(visit: Visit, controls: int) -> list[str]:
     """So many controls move the picture and the assistive text, each by itself, by keyboard and by mouse."""
+    faults = closed_sliders(visit)
     found = visit.tab.locator(CONTROLS)
-    faults = [] if found.count() == controls else [f"{found.count()} controls, {controls} in the source"]
+    if found.count() != controls:
+        faults.append(f"{found.count()} controls, {controls} in the source")
     for number in range(found.count()):
         control = found.nth(number)
         slider = control.locator("xpath=ancestor::*[contains(@class, 'lk-slider')]")
@@ -193,6 +195,28 @@ def stuck_sliders(visit: Visit, controls: int) -> list[str]:
         visit.tab.mouse.click(box["x"] + (2 if at_end else box["width"] - 2), box["y"] + box["height"] / 2)
         if not moved(state(), before):
             faults.append(f"control {number} does not follow the mouse")
+    return faults
+
+
+def closed_sliders(visit: Visit) -> list[str]:
+    """Questions that do not lock their slider, or whose answer does not open it, by keyboard."""
+    faults = []
+    for slider in visit.tab.locator(".lk-slider:has(.lk-question)").all():
+        field, button = slider.locator(".lk-question input").first, slider.locator(".lk-question button")
+        if field.is_disabled():  # opened in an earlier view
+            continue
+        stage, answer = slider.locator(".lk-stage"), slider.locator(".lk-answer")
+        asked = stage.get_attribute("inert"), button.is_disabled(), answer.text_content()
+        if field.get_attribute("type") == "text":
+            field.fill("a prediction")
+        else:
+            field.focus()
+            field.press("Space")
+        button.press("Enter")
+        if asked != ("", True, "") or stage.get_attribute("inert") is not None or not answer.text_content():
+            faults.append(
+                f"a question that locks or opens nothing: {slider.locator('p').first.text_content()}"
+            )
     return faults
 
 

@@ -9,10 +9,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from docutils import nodes
 
 from tests.book.site import ROOT
 
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
 sys.path.insert(0, str(ROOT / "book"))
+
+import effort
 
 import _build
 
@@ -135,3 +139,27 @@ def test_pages_on_other_foundations_are_executed_again(monkeypatch, tmp_path):
     monkeypatch.setattr(_build, "FOUNDATIONS", ("pyproject.toml",))
     _build.open_cache(pages)
     assert cache.records == []
+
+
+def a_page(*parts: nodes.Node) -> nodes.document:
+    page = nodes.document(None, None)
+    page += nodes.section("", nodes.title("", "Two words"), nodes.paragraph("", "and three more"), *parts)
+    return page
+
+
+def test_effort_counts_words_and_formulas_of_the_main_text():
+    formula = nodes.math_block("", "x")
+    note = nodes.admonition(
+        "", nodes.paragraph("", "not this"), nodes.math_block("", "y"), classes=["dropdown"]
+    )
+    cell = nodes.container("", nodes.paragraph("", "nor this"), classes=["cell"])
+    table = nodes.table("", nodes.paragraph("", "nor that"))
+    assert effort.counts(a_page()) == (5, 0)
+    assert effort.counts(a_page(formula, note, cell, table)) == (5, 1)
+    assert effort.counts(a_page(nodes.note("", nodes.paragraph("", "but this")))) == (7, 0)
+
+
+def test_effort_in_words():
+    assert effort.times(10, 0, None) == "To read: 1 minute."
+    assert effort.times(3000, 30, 12.4) == "To read: 20 minutes, with a pencil: 2 hours, to run: 12 seconds."
+    assert effort.times(300, 7, 0.2) == "To read: 2 minutes, with a pencil: half an hour, to run: 1 second."

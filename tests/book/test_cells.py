@@ -4,25 +4,65 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
 import sys
 from functools import cache
 from pathlib import Path
 from statistics import median
 from types import ModuleType
 
+import jupytext
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "book"))
 
 from _format import ROOT, chapters, ruff, sources, write_notebooks
 
+HEAD = """---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+---
+"""
+SOLUTION = re.compile(r"^```\{solution-(start|end)\}", re.MULTILINE)
+# Chapters that are not mended yet: the longest visible cell, and the median.  To shrink, never to grow.
+UNMENDED = {
+    "book/noisy-chains/appendix-monte-carlo.md": (17, 9),
+    "book/noisy-chains/noise-that-conserves.md": (26, 12),
+    "book/wigner-limits/boltzmann-equation.md": (27, 8),
+    "book/wigner-limits/from-waves-to-rays.md": (17, 10),
+    "book/wigner-limits/higher-dimensions.md": (28, 15),
+    "book/wigner-limits/homogeneous-limit.md": (27, 8),
+    "book/wigner-limits/random-flights.md": (23, 9.5),
+}
+
 CHAPTERS = [page.relative_to(ROOT).as_posix() for page in chapters()]
+
+
+FOLDED = {"hide-input", "hide-cell", "remove-cell", "remove-input"}
 
 
 @cache
 def cells(chapter: str) -> list[str]:
     """Sources of the code cells of a chapter."""
     return sources(ROOT / chapter, "md:myst")
+
+
+def lengths(text: str) -> list[int]:
+    """Lines of the cells that a reader sees: neither folded nor part of a folded solution."""
+    found, solution = [], False
+    for cell in jupytext.reads(text, fmt="md:myst").cells:
+        if cell.cell_type == "markdown":
+            marks = SOLUTION.findall(cell.source)
+            solution = marks[-1] == "start" if marks else solution
+        elif not solution and not FOLDED & set(cell.metadata.get("tags", ())):
+            found.append(len([line for line in cell.source.splitlines() if line.strip()]))
+    return found
 
 
 def test_there_are_chapters():
@@ -39,11 +79,19 @@ def test_ruff(command, tmp_path):
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_a_cell_is_one_call(chapter):
-    """DESIGN: at most 30 lines, and half of the cells have at most 8."""
-    lengths = [len([line for line in source.splitlines() if line.strip()]) for source in cells(chapter)]
-    assert max(lengths) <= 30
-    assert median(lengths) <= 8
+def test_visible_cells_are_short(chapter):
+    """At most 25 lines, and half of them at most 8."""
+    seen = lengths((ROOT / chapter).read_text("utf-8"))
+    longest, middle = UNMENDED.get(chapter, (25, 8))
+    assert max(seen) <= longest
+    assert median(seen) <= middle
+
+
+def test_folded_cells_and_solutions_are_not_counted():
+    cell = "```{code-cell} ipython3\n%sx = 1\ny = 2\n```\n\n"
+    start, end = "```{solution-start} an-exercise\n```\n\n", "```{solution-end}\n```\n\n"
+    text = HEAD + cell % "" + cell % ":tags: [hide-input]\n" + start + cell % "" + end + cell % ""
+    assert lengths(text) == [2, 2]
 
 
 def private_names(source: str) -> list[str]:

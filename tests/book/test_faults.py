@@ -76,6 +76,11 @@ FAULTS = [
         max="2" value="0" data-texts='["0", "1", "2"]'><output></output></div>""",
         ["^phone: control 0 .* keyboard", "^dark: control 0 .* mouse", "^light: control 0 .* mouse"],
     ),
+    (
+        f"""<div class="lk-slider"><div class="lk-question"><p>Why?</p><input type="radio" aria-label="A">
+        <button>Go</button><p class="lk-answer"></p></div><div class="lk-stage">{STILL}</div></div>""",
+        ["^phone: a question that locks or opens nothing: Why"],
+    ),
     ("<p>♞</p>", ["foreign letters: .*♞"]),
     ('<p><a href="nowhere.html">A</a></p>', ["no file: nowhere.html"]),
     (
