@@ -31,6 +31,7 @@ __all__ = [
     "one_of",
     "reals",
     "shown",
+    "steps",
     "times",
     "work",
 ]
@@ -185,6 +186,14 @@ def times(value: ArrayLike, *, strictly: bool = False) -> NDArray[np.float64]:
         how = "increasing" if strictly else "ascending"
         raise _refuse("times", value, f"a vector of {how} numbers, the first not negative")
     return array
+
+
+def steps(times: NDArray[np.float64], dt: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How many equal steps of at most `dt` lead from each time to the next from 0 on, and of which length."""
+    intervals = np.diff(times, prepend=0.0)
+    # 1e-9: an interval of 10 dt has 10 steps whichever way it was rounded
+    counts = np.ceil(intervals / dt * (1 - 1e-9))
+    return counts, intervals / np.maximum(counts, 1)
 
 
 def generator(rng: object) -> np.random.Generator:

@@ -98,18 +98,15 @@ def _one(
     # a step and half of one: intervals between outputs may all differ a little
     phases = lru_cache(maxsize=4)(partial(_phases, omega))
     kept_q, kept_p = np.empty((2, times.size, *q.shape))
-    done, forward = 0.0, True
-    for i, until in enumerate(times):
-        steps = math.ceil((until - done) / dt - 1e-9)
-        h = (until - done) / steps if steps else 0.0
-        if steps:
+    forward = True
+    for i, (count, h) in enumerate(zip(*_check.steps(times, dt), strict=True)):
+        if count:
             q, p = _move(q, p, phases(h / 2), axes)
-        for step in range(steps):
+        for step in range(int(count)):
             flat = np.ascontiguousarray(p).reshape(d, -1)
             turn_pairs(flat, first, second, math.sqrt(8 * rate * h / (d - 1)), forward, stream[None], kept)
             p, forward = flat.reshape(p.shape), not forward
-            q, p = _move(q, p, phases(h if step < steps - 1 else h / 2), axes)
-        done = until
+            q, p = _move(q, p, phases(h if step < count - 1 else h / 2), axes)
         kept_q[i], kept_p[i] = q, p
     return kept_q, kept_p
 

@@ -150,14 +150,11 @@ def _intervals(
     times: NDArray[np.float64], dt: float
 ) -> tuple[list[tuple[int, float]], NDArray[np.int64], NDArray[np.float64]]:
     """The kinds of intervals between outputs, steps and their duration; of which kind each is, its steps."""
-    intervals = np.diff(times, prepend=0.0)
-    # 1e-9: an interval of 10 dt has 10 steps whichever way it was rounded
-    steps = np.ceil(intervals / dt * (1 - 1e-9))
-    sizes = intervals / np.maximum(steps, 1)
-    known: dict[tuple[int, float], int] = {}  # most intervals differ by rounding at most
-    each = (known.setdefault((int(k), h), len(known)) for k, h in zip(steps, sizes, strict=True))
-    score = np.fromiter(each, np.int64, len(steps))
-    return [(k, float(h)) for k, h in known], score, steps
+    counts, sizes = _check.steps(times, dt)
+    known: dict[tuple[int, float], int] = {}
+    each = (known.setdefault((int(k), float(h)), len(known)) for k, h in zip(counts, sizes, strict=True))
+    score = np.fromiter(each, np.int64, len(counts))
+    return list(known), score, counts
 
 
 def _chunks(work: NDArray[np.float64]) -> list[slice]:
