@@ -22,7 +22,7 @@ from ..waves import wave_numbers
 Noise = VelocityFlip | VelocityExchange | ThreeSiteRotation  # those of chains that act on the momenta
 KEEPING = VelocityExchange | ThreeSiteRotation  # and keep the total momentum
 
-SMALLEST, LARGEST = 1e-60, 1e60  # what a stiffness, a rate or a time may be, if it is not 0
+SMALLEST, LARGEST = 1e-15, 1e15  # what a stiffness, a rate or a time may be, if it is not 0
 MOST = 4e8  # numbers in an array: 3 GB
 
 

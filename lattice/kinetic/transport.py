@@ -252,9 +252,7 @@ def decay_rate(chain: Chain, noise: Noise, q: float) -> float:
     ratio, c = scale("q", abs(number("q", q))) * math.sqrt(chi) / gamma, pin / (4 * chi)
     if ratio / math.sqrt(max(c, 1.0)) < SMALLEST:
         raise ValueError(f"q = {shown(q)}; allowed: larger, the decay is too slow beside the noise")
-    # where a phonon crosses the wave between two jumps; a softer pin is no other scale
-    crossing = ratio / 4 if ratio / 4 > c else max(ratio * (ratio / c), 1e-40 * min(c, 1.0))
-    s, one_minus_s, weights = zone([1.0, min(crossing, 1.0)])
+    s, one_minus_s, weights = zone()
     loss, turning = rate_at(noise, s) / gamma, ratio * np.sqrt(one_minus_s * (s / (s + c)))
     u, G = factors(noise, s)
     miss = partial(_determinant, loss=loss, turning=turning, weights=weights, u=u, G=G / gamma)
