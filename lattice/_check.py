@@ -249,7 +249,9 @@ def finite(function: Callable) -> Callable:
         except (ArithmeticError, np.linalg.LinAlgError) as error:
             raise beyond(args, kwargs) from error
         held = tuple(vars(result).values()) if dataclasses.is_dataclass(result) else result
-        if not all(np.isfinite(part).all() for part in (held if isinstance(held, tuple) else (held,))):
+        parts = held if isinstance(held, tuple) else (held,)
+        found = [part for part in parts if isinstance(part, (float, complex, np.number, np.ndarray))]
+        if not all(np.isfinite(part).all() for part in found):
             raise beyond(args, kwargs)
         return result
 
