@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from ..estimate import Estimate
 from ..noise import Langevin, Noise
 from ..stats import jackknife, mean
 from ._splitting import Setting
+from .currents import energy_current, momentum_current
 
 __all__ = ["Averages", "Profiles", "Series", "Totals", "Trajectory"]
 
@@ -131,6 +132,22 @@ class Averages(_Run):
 
     def _how(self, name: str) -> str:
         return f"{name} of {self.final.replicas} replicas in {len(self.blocks['p'])} blocks of {self.outputs}"
+
+
+def totals_of(run: object) -> Series:
+    """A run by the totals of its currents."""
+    if isinstance(run, Series):
+        return run
+    if not isinstance(run, Trajectory) or not len(run.times):
+        raise ValueError(f"runs holds {shown(run)}; allowed: Trajectory or Series, with 2 times or more")
+    return Series(
+        energy_current=energy_current(run.chain, run.q, run.p).sum(axis=-1),
+        momentum_current=momentum_current(run.chain, run.q).sum(axis=-1),
+        momentum=run.p.sum(axis=-1),
+        squares=np.square(run.p).sum(axis=-1),
+        final=run.state(-1),
+        **{f.name: getattr(run, f.name) for f in fields(_Run)},
+    )
 
 
 # An observer says how many numbers it keeps, what looks at a strip, what it has found there in the end, how
