@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._check import instance, integer, number, reals, shown, work
 from .._kernels.flights import B00, B10, B11_OR_B20
-from ..chain import Chain
+from ..chain import Bond, Chain
 from ..crystal import Crystal
 from ..noise import PairRotation, ThreeSiteRotation, VelocityExchange, VelocityFlip
 from ..waves import wave_numbers
@@ -118,7 +118,7 @@ def setting(
     """Dimension, χ, ω₀² and γ of a chain with a noise of these kinds, or of a crystal with a PairRotation."""
     if isinstance(instance("medium", medium, (Chain, Crystal), "a Chain or a Crystal"), Chain):
         return 1, *medium_of(medium), strength(noise, kinds, zero=zero)
-    if medium.d < 2 or isinstance(medium.bond, dict):
+    if medium.d < 2 or not isinstance(medium.bond, Bond):
         raise ValueError(
             f"medium = {shown(medium)}; allowed: a crystal in 2 or 3 dimensions, with bonds between nearest "
             "neighbours alone"

@@ -302,7 +302,8 @@ def evolve(
     fading = action.decay * noise.rate if action else 0.0
     dt = _chosen_step(chain, start, times, dt, splitting, baths, noise, fading)
     replicas, n = start.q.shape
-    work("times", times, observing._numbers(times.size, replicas, n), MOST_NUMBERS)
+    most = max(1, STRIP // (n + 2))
+    work("times", times, observing._numbers(times.size, replicas, n, min(most, replicas)), MOST_NUMBERS)
     random, seed = np.zeros((replicas, 4, LANES), dtype=np.uint64), None
     noisy = fading > 0 or any(bath.temperature > 0 and bath.friction > 0 for bath in baths)
     if noisy or rng is not None:
@@ -311,7 +312,6 @@ def evolve(
         random = streams(source, replicas) if noisy else random
 
     movements, score, steps = _intervals(times, dt)
-    most = max(1, STRIP // (n + 2))
     ends = tuple(ENDS[end] for end in chain.ends)
     laws = _coefficients(chain, min(most, replicas))
     setting = Setting(chain, splitting, *laws, ends, baths, noise if fading > 0 else None, movements)

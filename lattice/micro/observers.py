@@ -150,15 +150,16 @@ def totals_of(run: object) -> Series:
     )
 
 
-# An observer says how many numbers it keeps, what looks at a strip, what it has found there in the end, how
-# the strips are put together, and what has become of the replicas that are not lost.
+# An observer says how many numbers it keeps, in all and for the replicas of a strip, what looks at a strip,
+# what it has found there in the end, how the strips are put together, and what has become of the replicas that
+# are not lost.
 
 
 @dataclass(frozen=True)
 class States:
     """Keep all states: what a run does unless it is told otherwise."""
 
-    def _numbers(self, times: int, replicas: int, n: int) -> float:
+    def _numbers(self, times: int, replicas: int, n: int, strip: int) -> float:
         return 2.0 * times * replicas * n
 
     def _operation(self, setting: Setting, times: int, replicas: int) -> tuple[Callable, Own]:
@@ -186,7 +187,7 @@ class Totals:
     many, a run goes on from the `final` state of the last, and `green_kubo` takes one after the other.
     """
 
-    def _numbers(self, times: int, replicas: int, n: int) -> float:
+    def _numbers(self, times: int, replicas: int, n: int, strip: int) -> float:
         return 4.0 * times * replicas
 
     def _operation(self, setting: Setting, times: int, replicas: int) -> tuple[Callable, Own]:
@@ -228,10 +229,10 @@ class Profiles:
     def __post_init__(self) -> None:
         object.__setattr__(self, "blocks", integer("blocks", self.blocks, least=FEWEST_BLOCKS))
 
-    def _numbers(self, times: int, replicas: int, n: int) -> float:
+    def _numbers(self, times: int, replicas: int, n: int, strip: int) -> float:
         if times < self.blocks:
             raise ValueError(f"blocks = {self.blocks} with {times} times; allowed: at most one a time")
-        return 2.0 * self.blocks * len(kernel.PROFILES) * (n + 1)
+        return (2.0 + strip) * self.blocks * len(kernel.PROFILES) * (n + 1)
 
     def _operation(self, setting: Setting, times: int, replicas: int) -> tuple[Callable, Own]:
         n, laws = setting.chain.n, (setting.bond, setting.pin)
