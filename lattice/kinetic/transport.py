@@ -54,7 +54,7 @@ def _energies(energy: ArrayLike, times: NDArray[np.float64], ndim: int) -> NDArr
         raise ValueError(f"energy has shape {energy.shape}; allowed: {allowed}")
     if np.abs(energy).max() > LARGEST:
         raise ValueError(f"energy = {shown(energy)}; allowed: entries of at most {LARGEST:g}")
-    work("times", times, float(energy.size) * max(times.size, 100), MOST)
+    work("times", times, float(energy.size) * times.size, MOST)
     return energy
 
 

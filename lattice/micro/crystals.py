@@ -5,6 +5,8 @@ from __future__ import annotations
 import builtins
 import math
 from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
 from functools import lru_cache, partial
 
 import numpy as np
@@ -19,10 +21,36 @@ from ..crystal import MOST_NUMBERS, Crystal
 from ..noise import PairRotation
 from ..waves import dispersion
 
-__all__ = ["evolve", "propagate"]
+__all__ = ["Motion", "evolve", "propagate"]
 
 FASTEST = 1 / 8  # rate · dt at most: the pairs of a site turn one after another (see the notes of `evolve`)
 MOST_TURNS = 1e13  # of pairs: a day or two
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """States of an ensemble of crystals at chosen times, and the inputs that made them.
+
+    Attributes
+    ----------
+    q, p : ``(times, replicas, d, *shape)`` array
+        Displacements and momenta.
+    times : (times,) array
+        Since the start.
+    crystal, dt, noise
+        What was evolved and how; `dt` is the longest step allowed.
+    seed : numpy.random.SeedSequence
+        Where the random numbers came from: given as `rng`, it makes the same run again, any number of times.
+    """
+
+    q: NDArray[np.float64]
+    p: NDArray[np.float64]
+    times: NDArray[np.float64]
+    crystal: Crystal
+    dt: float
+    noise: PairRotation
+    seed: np.random.SeedSequence
+    __repr__ = _check.brief
 
 
 def _half(omega: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -120,7 +148,7 @@ def evolve(
     dt: float,
     rng: np.random.Generator | int,
     map: Callable = builtins.map,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> Motion:
     """Evolve an ensemble of crystals with noise, and return its states at given times.
 
     Parameters
@@ -143,8 +171,8 @@ def evolve(
 
     Returns
     -------
-    q, p : arrays
-        Displacements and momenta, ``(m, replicas, d, *shape)``.
+    Motion
+        The states, and the inputs.
 
     Raises
     ------
@@ -180,7 +208,8 @@ def evolve(
         raise ValueError(
             f"times = {shown(times)} with dt = {dt!r} need {steps:.1e} steps; allowed: at most {most:.0e}"
         )
+    seed = deepcopy(rng.bit_generator.seed_seq)
     jobs = zip(q, p, streams(rng.bit_generator.seed_seq, len(q)), strict=True)
     runs = map(partial(_one, crystal=crystal, rate=rate, times=times, dt=dt), jobs)
     run_q, run_p = zip(*runs, strict=True)
-    return np.stack(run_q, axis=1), np.stack(run_p, axis=1)
+    return Motion(np.stack(run_q, axis=1), np.stack(run_p, axis=1), times, crystal, dt, noise, seed)

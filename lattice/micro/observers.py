@@ -150,9 +150,9 @@ def totals_of(run: object) -> Series:
     )
 
 
-# An observer says how many numbers it keeps, in all and for the replicas of a strip, what looks at a strip,
-# what it has found there in the end, how the strips are put together, and what has become of the replicas that
-# are not lost.
+# An observer says how many numbers it keeps, in all and for the replicas of a strip; what looks at a strip
+# and what it has found there in the end; how the strips are put together, and what has become of the replicas
+# that are not lost.
 
 
 @dataclass(frozen=True)
