@@ -68,9 +68,7 @@ _LAWS = {
         powers=(1,),
         gains=((8.0,),),
         after=B10,
-        conductivity=lambda chi, pin, rate: (
-            chi * 4 * chi / pin / ((math.sqrt(1 + 4 * chi / pin) + 1) * 4 * rate)
-        ),
+        conductivity=lambda chi, pin, rate: chi**2 / (pin * (math.sqrt(1 + 4 * chi / pin) + 1) * rate),
     ),
     ThreeSiteRotation: _Law(
         lambda rate, s, other: 32 / 3 * rate * s * other * (s * (1 - other) + other * (1 - s)),

@@ -16,7 +16,7 @@ from .. import _check
 from .._check import finite, generator, instance, number, shown, work
 from .._kernels.pairs import store, turn_pairs
 from .._kernels.random import streams
-from ..chain import Chain, State, canonical
+from ..chain import Chain, State, canonical, started
 from ..crystal import MOST_NUMBERS, Crystal
 from ..noise import PairRotation
 from ..waves import dispersion
@@ -189,10 +189,7 @@ def evolve(
     instance("crystal", crystal, Crystal, "a Crystal")
     if crystal.d < 2:
         raise ValueError(f"shape = {crystal.shape} with noise; allowed: 2 or 3 dimensions, where it can turn")
-    wanted = (crystal.d, *crystal.shape)
-    if not isinstance(start, State) or start.q.shape[1:] != wanted:
-        found = f"of shape {start.q.shape}" if isinstance(start, State) else shown(start)
-        raise ValueError(f"start = {found}; allowed: a State of shape (replicas, {str(wanted)[1:]}")
+    started(start, (crystal.d, *crystal.shape))
     q, p, times = start.q, start.p, _check.times(times)
     rate = instance("noise", noise, PairRotation, "a PairRotation").rate
     dt, rng = number("dt", dt, above=0), generator(rng)

@@ -17,7 +17,7 @@ from .._check import finite, generator, instance, number, one_of, shown, work
 from .._kernels.march import FIXED, FREE, PERIODIC, UNROLL, Strip
 from .._kernels.observe import watch, watching
 from .._kernels.random import LANES, streams
-from ..chain import Chain, State
+from ..chain import Chain, State, started
 from ..noise import Langevin, Noise, bath_sites, listed
 from ._noises import moving
 from ._splitting import SCHEMES, Program, Setting, Splitting
@@ -90,22 +90,15 @@ def _coefficients(chain: Chain, replicas: int) -> tuple[tuple, tuple]:
     """Bond and pin as the kernel wants them: numbers, or arrays along a strip of `replicas`."""
     cosine = bool(np.any(chain.bond.J) or np.any(chain.pin.J))
     names = ("chi",) if chain.is_harmonic else ("chi", "alpha", "beta", *(("J", "m") if cosine else ()))
-    pinned = not chain.pin.is_zero
+    bond = [getattr(chain.bond, name) for name in names]
+    pin = [getattr(chain.pin, name) for name in names if not chain.pin.is_zero]
     if chain.is_uniform:
-        bond = tuple(float(getattr(chain.bond, name)) for name in names)
-        return bond, tuple(float(getattr(chain.pin, name)) for name in names) if pinned else ()
-
-    def tiled(row):
-        # longer than needed: what fills a strip up is never read back
-        return np.tile(row, replicas + -(-UNROLL // row.size))
-
-    bond = tuple(
-        tiled(np.append(chain.slots(np.broadcast_to(getattr(chain.bond, name), chain.n_bonds)), 0.0))
-        for name in names
-    )
-    if not pinned:
-        return bond, ()
-    return bond, tuple(tiled(np.pad(np.broadcast_to(getattr(chain.pin, name), chain.n), 1)) for name in names)
+        return tuple(map(float, bond)), tuple(map(float, pin))
+    bond = [np.append(chain.slots(np.broadcast_to(row, chain.n_bonds)), 0.0) for row in bond]
+    pin = [np.pad(np.broadcast_to(row, chain.n), 1) for row in pin]
+    # longer than needed: what fills a strip up is never read back
+    copies = replicas + -(-UNROLL // (chain.n + 2))
+    return tuple(np.tile(row, copies) for row in bond), tuple(np.tile(row, copies) for row in pin)
 
 
 def _chosen_step(
@@ -289,9 +282,7 @@ def evolve(
         If no replica is left.  The error carries what was computed until the first was lost.
     """
     instance("chain", chain, Chain, "a Chain")
-    if not isinstance(start, State) or start.q.shape[1:] != (chain.n,):
-        found = f"of shape {start.q.shape}" if isinstance(start, State) else shown(start)
-        raise ValueError(f"start = {found}; allowed: a State with {chain.n} sites")
+    started(start, (chain.n,))
     splitting = SCHEMES[one_of("scheme", scheme, SCHEMES)]
     times = _check.times(times, strictly=True).copy()
     times.setflags(write=False)

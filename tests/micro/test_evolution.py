@@ -587,10 +587,10 @@ WARM = Langevin(0, 1.0)
         ({"chain": 4}, "chain = 4; allowed: a Chain"),
         (
             {"start": State(np.zeros(5), np.zeros(5))},
-            r"start = of shape \(1, 5\); allowed: a State with 4 sites",
+            r"start = of shape \(1, 5\); allowed: a State of shape \(replicas, 4\)",
         ),
-        ({"start": np.zeros((2, 4))}, "allowed: a State with 4 sites"),
-        ({"start": State(*np.zeros((2, 2, 4, 3)))}, r"start = of shape \(2, 4, 3\); allowed: a State with 4"),
+        ({"start": np.zeros((2, 4))}, r"allowed: a State of shape \(replicas, 4\)"),
+        ({"start": State(*np.zeros((2, 2, 4, 3)))}, r"start = of shape \(2, 4, 3\); allowed: a State of"),
         ({"times": []}, r"times has shape \(0,\); allowed: at least one entry"),
         ({"times": 3.0}, r"times = 3.0; allowed: a vector of increasing numbers"),
         ({"times": [[1.0]]}, r"times = \[\[1.0\]\]; allowed: a vector"),
