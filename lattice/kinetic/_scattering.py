@@ -137,13 +137,12 @@ def _together(k: NDArray, k_prime: NDArray, *, components: bool) -> None:
     """Refuse wave numbers, or vectors, that do not fit together or make too large an array."""
     try:
         shape = np.broadcast_shapes(k.shape, k_prime.shape)
-        fits = not components or k.shape[-1] == k_prime.shape[-1]
     except ValueError:
-        fits = False
-    if not fits:
-        shapes = f"k and k_prime have shapes {k.shape} and {k_prime.shape}"
+        shape = None
+    if shape is None or (components and k.shape[-1] != k_prime.shape[-1]):
         raise ValueError(
-            f"{shapes}; allowed: what broadcasts together" + components * ", (..., d) with one d"
+            f"k and k_prime have shapes {k.shape} and {k_prime.shape}; allowed: what broadcasts together"
+            + components * ", (..., d) with one d"
         )
     work("k_prime", k_prime, 4.0 * math.prod(shape), MOST)  # four of them at a time
 

@@ -62,11 +62,7 @@ class BlowUp(RuntimeError):
         if self.trajectory is None:
             return text
         kept = self.trajectory.times.size
-        since = float(self.trajectory.times[-1]) if kept else 0.0
-        return (
-            f"replica {self.replica}{many} blew up between t = {since:.6g} and t = {self.time:.6g} "
-            f"(dt = {self.trajectory.dt:.3g}); the {kept} earlier outputs are in .trajectory"
-        )
+        return f"{text} (dt = {self.trajectory.dt:.3g}); the {kept} earlier outputs are in .trajectory"
 
 
 @finite
