@@ -31,6 +31,7 @@ __all__ = [
     "one_of",
     "reals",
     "shown",
+    "steps",
     "times",
     "work",
 ]
@@ -77,9 +78,8 @@ def number(
     least: float | None = None,
     above: float | None = None,
     most: float | None = None,
-    below: float | None = None,
 ) -> float:
-    """A finite real number, at least `least`, above `above`, at most `most` and below `below`."""
+    """A finite real number, at least `least`, above `above` and at most `most`."""
     plain = isinstance(value, np.ndarray) and value.ndim == 0 and not np.ma.is_masked(value)
     whole = value.item() if plain else value
     try:
@@ -92,10 +92,9 @@ def number(
         and (least is None or found >= least)
         and (above is None or found > above)
         and (most is None or found <= most)
-        and (below is None or found < below)
     )
     if not fits:
-        limits = (("at least", least), ("above", above), ("at most", most), ("below", below))
+        limits = (("at least", least), ("above", above), ("at most", most))
         words = [f"{word} {limit:g}" for word, limit in limits if limit is not None]
         raise _refuse(name, value, " ".join(["a finite number", " and ".join(words)]).strip())
     return found
@@ -125,8 +124,8 @@ def instance(name: str, value: object, kinds: type | tuple[type, ...], allowed: 
     return value
 
 
-def _entries(name: str, value: ArrayLike, kinds: str, what: str) -> NDArray:
-    """An array of finite numbers of these kinds, not empty."""
+def _entries(name: str, value: ArrayLike, kinds: str, what: str, dtype: type) -> NDArray:
+    """An array of finite numbers of these kinds, not empty, in double precision."""
     try:
         array = np.asarray(value)
     except Exception as error:  # rows of different lengths, or what the array protocol of others raises
@@ -135,23 +134,16 @@ def _entries(name: str, value: ArrayLike, kinds: str, what: str) -> NDArray:
         raise _refuse(name, value, f"an array of {what}")
     if array.size == 0:
         raise ValueError(f"{name} has shape {array.shape}; allowed: at least one entry")
+    with np.errstate(over="ignore"):  # of a higher precision, for example
+        array = array.astype(dtype, copy=False)
     if not np.isfinite(array).all():
         raise ValueError(f"{name} has entries that are not finite: {shown(value)}; allowed: finite numbers")
     return array
 
 
-def _as(kind: type, name: str, array: NDArray) -> NDArray:
-    """The array in double precision, of which numbers of a higher one may be out of range."""
-    with np.errstate(over="ignore"):
-        converted = array.astype(kind, copy=False)
-    if converted is not array and not np.isfinite(converted).all():
-        raise ValueError(f"{name} has entries beyond the range of float64; allowed: finite numbers")
-    return converted
-
-
 def reals(name: str, value: ArrayLike, *, ndim: int | None = None) -> NDArray[np.float64]:
     """An array of finite real numbers, float64 and not empty; with so many dimensions if that is said."""
-    array = _as(np.float64, name, _entries(name, value, "iuf", "real numbers"))
+    array = _entries(name, value, "iuf", "real numbers", np.float64)
     if ndim is not None and array.ndim != ndim:
         raise ValueError(f"{name} has shape {array.shape}; allowed: {ndim} dimension{'s' * (ndim > 1)}")
     return array
@@ -159,7 +151,7 @@ def reals(name: str, value: ArrayLike, *, ndim: int | None = None) -> NDArray[np
 
 def field(name: str, value: ArrayLike) -> NDArray[np.complex128]:
     """An array of finite complex numbers, complex128 and not empty."""
-    return _as(np.complex128, name, _entries(name, value, "iufc", "numbers"))
+    return _entries(name, value, "iufc", "numbers", np.complex128)
 
 
 def bounds(name: str, value: object, *, least: float | None = None) -> tuple[float, float]:
@@ -187,6 +179,14 @@ def times(value: ArrayLike, *, strictly: bool = False) -> NDArray[np.float64]:
     return array
 
 
+def steps(times: NDArray[np.float64], dt: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How many equal steps of at most `dt` lead from each time to the next from 0 on, and of which length."""
+    intervals = np.diff(times, prepend=0.0)
+    # 1e-9: an interval of 10 dt has 10 steps whichever way it was rounded
+    counts = np.ceil(intervals / dt * (1 - 1e-9))
+    return counts, intervals / np.maximum(counts, 1)
+
+
 def generator(rng: object) -> np.random.Generator:
     """The generator of an argument `rng`: itself, or a new one from a seed.
 
@@ -203,10 +203,10 @@ def generator(rng: object) -> np.random.Generator:
         if several and not len(rng):
             raise ValueError("no word")
         found = np.random.default_rng(rng)
+        if not hasattr(found.bit_generator.seed_seq, "spawn"):
+            raise ValueError("a RandomState has no children")
     except (TypeError, ValueError) as error:
         raise _refuse("rng", rng, allowed) from error
-    if not hasattr(found.bit_generator.seed_seq, "spawn"):  # of a RandomState: it has no children
-        raise _refuse("rng", rng, allowed)
     return found
 
 
@@ -224,13 +224,12 @@ def finite(function: Callable) -> Callable:
 
     def beyond(args: tuple, kwargs: dict) -> ValueError:
         given = inspect.signature(function).bind(*args, **kwargs).arguments
-        words = ", ".join(
-            f"{type(value).__name__.lower()} = {shown(value)}"
-            if name == "self"
-            else f"{name} = {shown(value)}"
-            for name, value in given.items()
+        words = [f"{name} = {shown(value)}" for name, value in given.items()]
+        if "self" in given:
+            words[0] = f"{type(args[0]).__name__.lower()} = {shown(args[0])}"
+        return ValueError(
+            f"{', '.join(words)}: {function.__name__} is beyond the floats; allowed: smaller numbers"
         )
-        return ValueError(f"{words}: {function.__name__} is beyond the floats; allowed: smaller numbers")
 
     @functools.wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
@@ -240,7 +239,9 @@ def finite(function: Callable) -> Callable:
         except (ArithmeticError, np.linalg.LinAlgError) as error:
             raise beyond(args, kwargs) from error
         held = tuple(vars(result).values()) if dataclasses.is_dataclass(result) else result
-        if not all(np.isfinite(part).all() for part in (held if isinstance(held, tuple) else (held,))):
+        parts = held if isinstance(held, tuple) else (held,)
+        found = [part for part in parts if isinstance(part, (float, complex, np.number, np.ndarray))]
+        if not all(np.isfinite(part).all() for part in found):
             raise beyond(args, kwargs)
         return result
 

@@ -162,7 +162,7 @@ def law_of(name: str, law: object, kind: type[Bond]) -> Bond:
     return law
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Chain:
     r"""A chain of n unit masses, :math:`H = \sum_j p_j^2/2 + \sum_j V(r_j) + \sum_j U(q_j)`.
 
@@ -175,8 +175,8 @@ class Chain:
     pin : Pin
         The on-site law U, none by default; a coefficient vector has `n` entries.
     boundary : {"periodic", "fixed", "free"} or a pair of the last two
-        Both ends, or the left and the right one.  A fixed end is a bond to a
-        wall at rest; a free end has none.
+        Both ends, or the left and the right one; two equal ones are kept as one
+        word.  A fixed end is a bond to a wall at rest; a free end has none.
 
     Notes
     -----
@@ -196,24 +196,14 @@ class Chain:
 
     __repr__ = brief
 
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self._values() == other._values()
-
-    def __hash__(self) -> int:
-        return hash(self._values())
-
-    def _values(self) -> tuple:
-        return self.n, self.bond, self.pin, self.ends
-
     def __post_init__(self) -> None:
-        if isinstance(self.boundary, list):
-            object.__setattr__(self, "boundary", tuple(self.boundary))
         known = [end for end in self.ends if isinstance(end, str) and end in BOUNDARIES]
         if not len(known) == len(self.ends) == 2 or known.count("periodic") == 1:
             raise ValueError(
                 f"boundary = {shown(self.boundary)}; allowed: 'periodic', 'fixed', 'free' "
                 "or a pair such as ('fixed', 'free')"
             )
+        object.__setattr__(self, "boundary", known[0] if known[0] == known[1] else tuple(known))
         n = integer("n", self.n, least=3 if self.periodic else 2, most=MOST_SITES)
         object.__setattr__(self, "n", n)
         for name, kind, length in (("bond", Bond, self.n_bonds), ("pin", Pin, n)):
@@ -228,7 +218,7 @@ class Chain:
     @property
     def ends(self) -> tuple[Boundary, Boundary]:
         """The left and the right boundary."""
-        return self.boundary if isinstance(self.boundary, tuple) else (self.boundary,) * 2
+        return tuple(self.boundary) if isinstance(self.boundary, (tuple, list)) else (self.boundary,) * 2
 
     @property
     def periodic(self) -> bool:
@@ -344,6 +334,15 @@ class State:
     def replicas(self) -> int:
         """Number of replicas."""
         return self.q.shape[0]
+
+
+def started(start: object, shape: tuple[int, ...]) -> State:
+    """The argument `start`, checked: states of this shape."""
+    if not isinstance(start, State) or start.q.shape[1:] != shape:
+        found = f"of shape {start.q.shape}" if isinstance(start, State) else shown(start)
+        sizes = ", ".join(map(str, shape))
+        raise ValueError(f"start = {found}; allowed: a State of shape (replicas, {sizes})")
+    return start
 
 
 def canonical(medium, q: ArrayLike, p: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

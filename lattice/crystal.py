@@ -54,7 +54,8 @@ class Crystal:
         Sites along each of d = 1, 2 or 3 directions, at least 3.
     bond : Bond, or dict of steps to Bonds
         Between nearest neighbours in every direction, stiffness 1 by default; or which bonds a site has, as
-        ``{(1, 0): Bond(chi=1.0), (1, 1): Bond(chi=0.5)}``.  A step z stands for -z too.
+        ``{(1, 0): Bond(chi=1.0), (1, 1): Bond(chi=0.5)}``, kept as a tuple of pairs.  A step z stands for -z
+        too.
     pin : Pin
         Of stiffness ω₀², none by default.
 
@@ -71,7 +72,7 @@ class Crystal:
     """
 
     shape: tuple[int, ...]
-    bond: Bond | Mapping[int | tuple[int, ...], Bond] = Bond(chi=1.0)
+    bond: Bond | Mapping[int | tuple[int, ...], Bond] | tuple = Bond(chi=1.0)
     pin: Pin = Pin()
     __repr__ = brief
 
@@ -85,9 +86,14 @@ class Crystal:
         if isinstance(self.bond, Bond):
             _stiffness("bond", self.bond, Bond)
             return
-        instance("bond", self.bond, Mapping, "a Bond, or a dict of steps to Bonds")
+        try:
+            given = dict(self.bond)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"bond = {shown(self.bond)}; allowed: a Bond, or a dict of steps to Bonds"
+            ) from error
         bonds, seen = {}, set()
-        for step, law in self.bond.items():
+        for step, law in given.items():
             z = _step(step, shape)
             _stiffness(f"bond {z}", law, Bond)
             end, start = (tuple(np.mod(np.multiply(sign, z), shape).tolist()) for sign in (1, -1))
@@ -97,11 +103,7 @@ class Crystal:
             bonds[z] = law
         if not bonds:
             raise ValueError("bond = {}; allowed: at least one step")
-        object.__setattr__(self, "bond", bonds)
-
-    def __hash__(self) -> int:
-        bond = self.bond if isinstance(self.bond, Bond) else frozenset(self.bond.items())
-        return hash((self.shape, bond, self.pin))
+        object.__setattr__(self, "bond", tuple(sorted(bonds.items(), key=lambda item: item[0])))
 
     @property
     def n(self) -> int:
@@ -118,7 +120,8 @@ class Crystal:
         """The steps z, shape (springs, d), and their stiffnesses χ, shape (springs,)."""
         if isinstance(self.bond, Bond):
             return np.eye(self.d, dtype=np.int64), np.full(self.d, self.bond.chi)
-        return np.array(list(self.bond)), np.array([law.chi for law in self.bond.values()])
+        steps, laws = zip(*self.bond, strict=True)
+        return np.array(steps), np.array([law.chi for law in laws])
 
     @property
     def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -150,6 +150,20 @@ class Estimate:
             raise ValueError(f"factor = {_check.shown(factor)}; allowed: one that fits ({error})") from error
 
     __rmul__ = __mul__
+
+    def __sub__(self, other: Estimate) -> Estimate:
+        """The difference from an independent estimate, whose errors add in squares."""
+        if not isinstance(other, Estimate):
+            return NotImplemented
+        stderr, systematic = np.hypot(self.stderr, other.stderr), np.hypot(self.systematic, other.systematic)
+        return Estimate(self.value - other.value, stderr, f"{self.how} less {other.how}", systematic)
+
+    def __getitem__(self, index: object) -> Estimate:
+        """Entries of an array of them."""
+        if np.ndim(self.value) == 0:
+            raise TypeError("an Estimate of one number has no entries")
+        return Estimate(self.value[index], self.stderr[index], self.how, self.systematic[index])
+
     __array_ufunc__ = None  # a numpy factor on the left leaves the product to us
 
     def __format__(self, spec: str) -> str:

@@ -42,6 +42,7 @@ RECORDS = {
     "micro.GreenKubo",
     "micro.Series",
     "micro.Trajectory",
+    "micro.crystals.Motion",
     "micro.Conductivity",
     "micro.moments.StationaryMoments",
     "kinetic.noisy.Tail",

@@ -1,5 +1,6 @@
 """Crystals: their energy against their frequencies, and their equilibrium."""
 
+import dataclasses
 import math
 import pickle
 
@@ -91,7 +92,12 @@ def test_equal_by_value():
     assert Crystal((4, 5), bonds, Pin(chi=1.0)) != same[0]
     assert pickle.loads(pickle.dumps(same[0])) == same[1]
     assert repr(Crystal((4, 5), Bond(chi=2))) == "Crystal(shape=(4, 5), bond=Bond(chi=2.0))"
-    assert repr(same[1]) == "Crystal(shape=(4, 5), bond={(1, 0): Bond(chi=1.0), (1, 1): Bond(chi=0.5)})"
+    assert repr(same[1]) == "Crystal(shape=(4, 5), bond=(((1, 0), Bond(chi=1.0)), ((1, 1), Bond(chi=0.5))))"
+    assert dataclasses.replace(same[1], shape=(4, 6)).bond == same[1].bond
+    bonds[(0, 1)] = Bond(chi=3.0)  # a crystal stays what it is
+    assert same[1] == same[0]
+    with pytest.raises(TypeError):
+        same[1].bond[0] = ((0, 1), Bond(chi=3.0))
 
 
 def test_bad_arguments():

@@ -169,3 +169,32 @@ def test_scaling():
     for factor in ("2", True, 1j, math.nan, None, [1.0, 2.0, 3.0], 1e307):
         with pytest.raises(ValueError, match=r"factor .*allowed"):
             estimate * factor
+
+
+def test_differences():
+    first = Estimate([5.0, 1.0], [0.3, 0.5], "by hand", 0.03)
+    other = Estimate([4.0, 4.0], 0.4, "by eye", [0.04, 0.0])
+    found = first - other
+    assert_allclose(found.value, [1, -3])
+    assert_allclose(found.stderr, [0.5, math.sqrt(0.41)])
+    assert_allclose(found.systematic, [0.05, 0.03])
+    assert found.how == "by hand less by eye"
+    assert_allclose(found.deviation(0), first.deviation(other))
+    assert_allclose((first - Estimate(4.0, 0.4, "by eye")).stderr, found.stderr)
+    with pytest.raises(TypeError):
+        first - 1.0
+    with pytest.raises(ValueError, match="shapes"):
+        first - Estimate([1.0, 2.0, 3.0], 0.1, "by hand")
+
+
+def test_entries():
+    estimate = Estimate([[1.0, 2.0], [3.0, 4.0]], [[0.1, 0.2], [0.3, 0.4]], "by hand", 0.05)
+    assert f"{estimate[1, 0]:c}" == "3.00(30)[5]"
+    assert_allclose(estimate[:, 1].value, [2, 4])
+    assert_allclose(estimate[0].stderr, [0.1, 0.2])
+    assert [entry.value for entry in estimate[1]] == [3, 4]
+    with pytest.raises(IndexError):
+        estimate[2]
+    for use in (lambda one: one[0], list):
+        with pytest.raises(TypeError, match="an Estimate of one number has no entries"):
+            use(estimate[0, 0])

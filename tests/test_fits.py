@@ -98,7 +98,7 @@ def test_coverage_of_the_exponent():
     ("x", "window", "message"),
     [
         ([1, 4, 16], (1, 16), "it holds 3 points, 4 are needed"),
-        ([1, 1.5, 2, 2.5, 2.9, 50], (1, 10), "its points span a factor 2.9, 3 is needed"),
+        ([1, 1.5, 2, 2.5, 2.9, 50], (1, 10), "the points span a factor 2.9, 3 is needed"),
     ],
 )
 def test_a_short_window_is_not_trusted(x, window, message):
@@ -145,7 +145,7 @@ def test_bad_fits_are_refused(x, y, window, message):
         power_law(x, y, window=window)
 
 
-@pytest.mark.parametrize("scale", [1e-300, 1e-150, 1.0, 1e150, 1e300])
+@pytest.mark.parametrize("scale", [1e-300, 1e-100, 1.0, 1e100, 1e300])
 def test_numbers_of_any_size(scale):
     """The same law in other units of y, and of x where it can be said."""
     x = np.array([1.0, 2.0, 4.0, 8.0, 16.0])
@@ -163,12 +163,18 @@ def test_numbers_of_any_size(scale):
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        (np.geomspace(1e100, 3e100, 5), np.geomspace(1e300, 1e-300, 5), "y is exp.* beyond the floats"),
-        (1e300 * (1 + 2.3e-16 * np.arange(5)), np.ones(5), "x has places too close"),
-        (np.arange(1.0, 6), Estimate(np.ones(5), [1e-300, 1, 1, 1, 1], "given"), "y errors too different"),
-        (np.arange(1.0, 6), Estimate(np.full(5, 1e-300), 1e300, "given"), "too close, or y errors"),
-        (np.arange(1.0, 6), Estimate(np.full(5, 1e300), 1e-300, "given"), "too close, or y errors"),
-        (np.arange(1.0, 6), Estimate(np.full(5, 1e300), 1e307, "given"), "y is exp.* or smaller errors"),
+        (
+            np.geomspace(1e100, 3e100, 5),
+            np.geomspace(1e300, 1e-300, 5),
+            "x = .*, y = .* is beyond the floats",
+        ),
+        (1e300 * (1 + 2.3e-16 * np.arange(5)), np.ones(5), "x, y or powers do not tell"),
+        (
+            np.arange(1.0, 6),
+            Estimate(np.ones(5), [1e-300, 1, 1, 1, 1], "given"),
+            "y = .* is beyond the floats",
+        ),
+        (np.arange(1.0, 6), Estimate(np.full(5, 1e-300), 1e300, "given"), "y = .* is beyond the floats"),
     ],
 )
 def test_what_is_no_line_is_refused(x, y, message):
@@ -206,7 +212,7 @@ def test_points_at_the_ends_of_the_window_and_just_enough():
     """Three in the window are an answer not to be trusted, four that span a factor 3 are enough."""
     x = np.array([1.0, 2.0, 2.5, 3.0])
     assert power_law(x, x, window=(1, 3)).points == 4
-    with pytest.raises(Untrusted, match=r"its points span a factor 2\.99, 3 is needed"):
+    with pytest.raises(Untrusted, match=r"the points span a factor 2\.99, 3 is needed"):
         power_law(np.array([1.0, 2.0, 2.5, 2.99]), x, window=(1, 3))
     with pytest.raises(Untrusted, match="it holds 3 points, 4 are needed"):
         power_law(x, x, window=(1.0, 2.9))
@@ -284,8 +290,8 @@ def test_coverage_of_the_limit():
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        ([0.6, 0.7, 0.8, 1], [1, 1, 1, 1], "they span a factor 1.67, 2 is needed"),
-        ([0.1, 0.2, 0.4], Estimate([1, 2, 1], 0.1, "given"), r"they scatter too much .* χ² = .* for 1"),
+        ([0.6, 0.7, 0.8, 1], [1, 1, 1, 1], "the points span a factor 1.67, 2 is needed"),
+        ([0.1, 0.2, 0.4], Estimate([1, 2, 1], 0.1, "given"), r"the points scatter too much .* χ² = .* for 1"),
     ],
 )
 def test_a_doubtful_limit_is_not_trusted(x, y, message):
@@ -309,7 +315,7 @@ def test_a_doubtful_limit_is_not_trusted(x, y, message):
         ([1, 2, 4], [1, 2, 3], 1, r"powers has shape \(\); allowed: 1 dimension"),
         ([1, 2, 4], Estimate([1, 2, 3], [0, 1, 1], "given"), [1], "y has points without an error"),
         ([1, 2, 4, 8], [1, 2, 3, 4], [1, 1 + 1e-13], "x, y or powers do not tell the coefficients apart"),
-        (1e-300 * np.array([1, 2, 4]), [1, 2, 3], [2], "y = .* has coefficients beyond the floats"),
+        (1e-300 * np.array([1, 2, 4]), [1, 2, 3], [2], "x = .*, y = .* is beyond the floats"),
     ],
 )
 def test_bad_extrapolations_are_refused(x, y, powers, message):

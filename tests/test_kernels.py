@@ -3,7 +3,6 @@
 import itertools
 import math
 import re
-import threading
 from fractions import Fraction
 
 import numpy as np
@@ -222,26 +221,17 @@ def test_sweeps_take_the_widest_vectors():
 
 
 def test_a_word_when_compiling_takes_long(monkeypatch, capsys):
-    def compile_for_ever():
-        with operations._a_word():
-            for thread in threading.enumerate():
-                if isinstance(thread, threading.Timer):
-                    thread.join(10)
+    def compile_one():
+        operations.filler.__wrapped__(lambda stream, scratch, store, size: None)
 
-    monkeypatch.setattr(operations, "PATIENCE", 0.0)
-    monkeypatch.setattr(operations._Clock, "said", False)
+    monkeypatch.setattr(operations, "PATIENCE", 1.0)
     monkeypatch.setenv("TQDM_DISABLE", "1")  # as in the build of the book, where a word would be an error
-    compile_for_ever()
-    assert capsys.readouterr().err == ""
+    for spent, words in ((1.0 - 1e-9, 0), (2.0, 0)):
+        monkeypatch.setattr(operations, "_spent", [spent])
+        compile_one()
+        assert capsys.readouterr().err.count("\n") == words
     monkeypatch.delenv("TQDM_DISABLE")
-    compile_for_ever()
-    assert capsys.readouterr().err.count("\n") == 1
-    compile_for_ever()
-    with operations._a_word():
-        pass
-    assert capsys.readouterr().err == ""
-    monkeypatch.setattr(operations._Clock, "said", False)
-    monkeypatch.setattr(operations, "PATIENCE", 1e6)
-    with operations._a_word():
-        pass
-    assert capsys.readouterr().err == ""
+    for spent, words in ((1.0 - 1e-9, 1), (-1e9, 0), (2.0, 0)):
+        monkeypatch.setattr(operations, "_spent", [spent])
+        compile_one()
+        assert capsys.readouterr().err.count("\n") == words

@@ -40,7 +40,7 @@ def draws(rng):
         "crystal": lk.thermal(crystal, 1.0, 1, rng=rng()).q,
         "crystal's noise": micro.crystals.evolve(
             crystal, turning, [1.0], noise=lk.PairRotation(1.0), dt=0.1, rng=rng()
-        )[1],
+        ).p,
         "numpy": np.random.default_rng(rng()).random(2),
     }
 

@@ -15,10 +15,10 @@ import math
 import numpy as np
 from numba import carray
 
-from . import as_bits, as_float, fused_inner, inlined, keep_apart, random, wide
+from . import as_bits, as_float, fused_inner, inlined, keep_apart, wide
 from .march import FIXED, PERIODIC
 from .operations import Kind, Own, filler, refill, to_floats, to_integers
-from .random import LANES, refill_exponential, refill_normal
+from .random import LANES, eighths, refill_exponential, refill_normal
 
 # Random numbers that a replica has in store: for trials, for rotations.
 GAPS, ANGLES = 4 * LANES, 16 * LANES
@@ -183,11 +183,7 @@ def fill_turns(gaussians, cosines, sines, count, scale):
         quarters = g[k] * scale
         shifted = quarters + _ROUND
         w = 2.0 * (quarters - (shifted - _ROUND))  # in [-1, 1], exact
-        y = w * w
-        tail = random._S3 + y * (random._S4 + y * (random._S5 + y * random._S6))
-        sine = w * (random._S0 + y * (random._S1 + y * (random._S2 + y * tail)))
-        tail = random._C3 + y * (random._C4 + y * (random._C5 + y * random._C6))
-        cosine = random._C0 + y * (random._C1 + y * (random._C2 + y * tail))
+        sine, cosine = eighths(w)
         turned = as_bits(shifted)
         odd = (turned & _ONE) != _U(0)
         a, b = (sine, cosine) if odd else (cosine, sine)
@@ -214,16 +210,15 @@ def _rotate(momenta, cosines, sines, count):
 
 
 @inlined
-def _draw_turns(s, o, i, triples, scale):
-    """So many cosines and sines of Gaussian angles for replica i, from what it has in store."""
-    used, store = carray(to_integers(o.used), s.replicas), o.store + _U(8 * ANGLES) * _U(i)
+def draw_turns(refiller, stream, scratch, store, used, i, cosines, sines, count, scale):
+    """So many cosines and sines of Gaussian angles, from what replica i has in store; by address."""
     done = 0
-    while done < triples:
+    while done < count:
         if used[i] == ANGLES:
-            refill(o.refill, s.streams + _U(32 * LANES) * _U(i), o.scratch, store, ANGLES)
+            refill(refiller, stream, scratch, store, ANGLES)
             used[i] = 0
-        some, shift = min(triples - done, ANGLES - used[i]), _U(8) * _U(done)
-        fill_turns(store + _U(8) * _U(used[i]), o.cosines + shift, o.sines + shift, some, scale)
+        some, shift = min(count - done, ANGLES - used[i]), _U(8) * _U(done)
+        fill_turns(store + _U(8) * _U(used[i]), cosines + shift, sines + shift, some, scale)
         used[i] += some
         done += some
 
@@ -238,9 +233,11 @@ def rotate(strip, scale, _, own):
     s, o = carray(strip, 1)[0], carray(own, 1)[0]
     p, n = carray(to_floats(s.p), s.size), s.n
     triples = n if s.left == PERIODIC else n - 2
+    used = carray(to_integers(o.used), s.replicas)
     one = n - (n - 1)  # a constant would have `_rotate` compiled for it alone
     for i in range(s.replicas):
-        _draw_turns(s, o, i, triples, scale)
+        stream, store = s.streams + _U(32 * LANES) * _U(i), o.store + _U(8 * ANGLES) * _U(i)
+        draw_turns(o.refill, stream, o.scratch, store, used, i, o.cosines, o.sines, triples, scale)
         done, first = 0, i * (n + 2) + 1
         for step in range(6):
             colour = (5 - step if o.backwards else step) >> 1

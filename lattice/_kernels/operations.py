@@ -9,15 +9,13 @@ A compiled function cannot raise, and an address cannot be sent to another proce
 where they run.
 """
 
-import contextlib
 import ctypes
 import functools
 import os
 import struct
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numba
 import numpy as np
@@ -93,39 +91,23 @@ def refill(typing, code, stream, scratch, store, size):
     return types.none(*[types.uint64] * 4, types.int64), generate
 
 
-class _Clock:
-    """Seconds that this process has spent compiling, and whether it has said so."""
-
-    spent, said = 0.0, False
-
-
-@contextlib.contextmanager
-def _a_word() -> Iterator[None]:
-    """Say it on stderr, once, when compiling takes long in all."""
-
-    def say() -> None:
-        if not _Clock.said and not os.environ.get("TQDM_DISABLE"):  # who wants no bars wants no words
-            _Clock.said = True
-            print("lattice: compiling the time loop; the result is kept for later runs", file=sys.stderr)
-
-    timer = threading.Timer(max(0.0, PATIENCE - _Clock.spent), say)
-    timer.daemon = True
-    timer.start()
-    begin = time.monotonic()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        _Clock.spent += time.monotonic() - begin
+_spent = [0.0]  # seconds that this process has been compiling
 
 
 @functools.cache
 def compiled(function: Callable, signature: types.Type) -> CFunc:
-    """A function for one signature, to be called by its address."""
+    """A function for one signature, to be called by its address.
+
+    When compiling takes long in all, stderr says so, once.
+    """
     options = {"error_model": "numpy", "fastmath": False}
     code = cached(function, lambda f: CFunc(f, normalize_signature(signature), {}, options))
-    with _a_word():
-        code.compile()
+    begin, before = time.monotonic(), _spent[0]
+    code.compile()
+    _spent[0] += time.monotonic() - begin
+    # who wants no progress bars wants no words
+    if before < PATIENCE <= _spent[0] and not os.environ.get("TQDM_DISABLE"):
+        print("lattice: compiling the time loop; the result is kept for later runs", file=sys.stderr)
     return code
 
 

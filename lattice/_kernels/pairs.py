@@ -5,36 +5,16 @@ import math
 import numpy as np
 
 from . import fused_jit, jit
-from .noise import ANGLES, fill_turns
-from .random import fill_normal
+from .noise import ANGLES, draw_turns
+from .operations import filler
+from .random import refill_normal
 
 
 def store(dimension, pairs):
     """What `turn_pairs` keeps from one step to the next: random numbers, how many are used; scratch."""
-    planes = dimension * (dimension - 1) // 2
-    turns = np.empty((2, planes * pairs))
-    return np.empty((1, ANGLES)), np.full(1, ANGLES), np.empty(ANGLES, np.uint64), turns
-
-
-@jit
-def _draw_turns(scale, stream, kept):
-    """As many cosines and sines of Gaussian angles as there is place for."""
-    variates, used, bits, turns = kept
-    done, cosines, sines = 0, turns[0], turns[1]
-    while done < cosines.size:
-        if used[0] == ANGLES:
-            fill_normal(stream, bits, variates[0])
-            used[0] = 0
-        some = min(cosines.size - done, ANGLES - used[0])
-        fill_turns(
-            np.uint64(variates[0, used[0] :].ctypes.data),
-            np.uint64(cosines[done:].ctypes.data),
-            np.uint64(sines[done:].ctypes.data),
-            some,
-            scale,
-        )
-        used[0] += some
-        done += some
+    refiller, planes = np.uint64(filler(refill_normal)), dimension * (dimension - 1) // 2
+    used, turns = np.full(1, ANGLES), np.empty((2, planes * pairs))
+    return refiller, np.empty(ANGLES), used, np.empty(ANGLES, np.uint64), turns
 
 
 @fused_jit
@@ -84,8 +64,19 @@ def turn_pairs(p, first, second, spread, forward, streams, kept):
     pair too, and everything in the opposite order if not `forward`.  `streams` is one random stream,
     `kept` what `store` returned; both advance in place.
     """
-    turns = kept[3]
-    _draw_turns(spread * (2 / math.pi), streams[0], kept)
+    refiller, variates, used, scratch, turns = kept
+    draw_turns(
+        refiller,
+        np.uint64(streams.ctypes.data),
+        np.uint64(scratch.ctypes.data),
+        np.uint64(variates.ctypes.data),
+        used,
+        0,
+        np.uint64(turns[0].ctypes.data),
+        np.uint64(turns[1].ctypes.data),
+        turns.shape[1],
+        spread * (2 / math.pi),
+    )
     if p.shape[0] == 2:
         _turn_2(p, first, second, turns, forward)
     else:

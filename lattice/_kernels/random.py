@@ -9,7 +9,7 @@ on how the replicas are spread over threads.
 import numpy as np
 from numba import carray
 
-from . import as_bits, as_float, fused_inner, fused_jit, jit, wide
+from . import as_bits, as_float, fused_inlined, fused_inner, fused_jit, jit, wide
 from .operations import to_floats, to_words
 
 LANES = 64
@@ -112,6 +112,14 @@ def _radius(bits):
     return np.sqrt(-(exponent * _LN2 + s * (2.0 + y * tail)))
 
 
+@fused_inlined
+def eighths(w):
+    """sin and cos of πw/4, for w in [-1, 1]."""
+    y = w * w
+    sine = w * (_S0 + y * (_S1 + y * (_S2 + y * (_S3 + y * (_S4 + y * (_S5 + y * _S6))))))
+    return sine, _C0 + y * (_C1 + y * (_C2 + y * (_C3 + y * (_C4 + y * (_C5 + y * _C6)))))
+
+
 @fused_jit
 def _box_muller(bits, out):
     """Map random bits to as many Gaussians.
@@ -127,9 +135,7 @@ def _box_muller(bits, out):
         u[i] = _radius(b[i])
     for i in range(half):
         w = 2.0 * as_float((c[i] >> _U(12)) | _ONE) - 3.0
-        y = w * w
-        sine = w * (_S0 + y * (_S1 + y * (_S2 + y * (_S3 + y * (_S4 + y * (_S5 + y * _S6))))))
-        cosine = _C0 + y * (_C1 + y * (_C2 + y * (_C3 + y * (_C4 + y * (_C5 + y * _C6)))))
+        sine, cosine = eighths(w)
         r = u[i]
         u[i] = as_float(as_bits(r * (cosine - sine)) ^ (b[i] << _SIGN))
         v[i] = as_float(as_bits(r * (cosine + sine)) ^ (c[i] << _SIGN))

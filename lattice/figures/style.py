@@ -132,23 +132,24 @@ def errorbar(
     return ax.errorbar(x, value, yerr=stderr, **(look | options))
 
 
+def _saved(figure: Figure, **options: Any) -> io.BytesIO:
+    stream = io.BytesIO()
+    figure.savefig(stream, **options)
+    return stream
+
+
 def as_svg(figure: Figure) -> str:
-    stream = io.StringIO()
-    figure.savefig(stream, format="svg", metadata={"Date": None})
-    return stream.getvalue()
+    return _saved(figure, format="svg", metadata={"Date": None}).getvalue().decode()
 
 
 def as_pdf(figure: Figure) -> bytes:
-    stream = io.BytesIO()
-    figure.savefig(stream, format="pdf", metadata={"CreationDate": None})
-    return stream.getvalue()
+    return _saved(figure, format="pdf", metadata={"CreationDate": None}).getvalue()
 
 
 def as_png(figure: Figure) -> bytes:
     """The figure on white in 64 colours: a third of the weight, and no difference to see."""
     from PIL import Image
 
-    stream, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(stream, format="png", dpi=160, facecolor="white")
+    stream, small = _saved(figure, format="png", dpi=160, facecolor="white"), io.BytesIO()
     Image.open(stream).convert("RGB").quantize(64).save(small, format="png", optimize=True)
     return small.getvalue()

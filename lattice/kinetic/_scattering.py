@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._check import instance, integer, number, reals, shown, work
 from .._kernels.flights import B00, B10, B11_OR_B20
-from ..chain import Chain
+from ..chain import Bond, Chain
 from ..crystal import Crystal
 from ..noise import PairRotation, ThreeSiteRotation, VelocityExchange, VelocityFlip
 from ..waves import wave_numbers
@@ -22,7 +22,7 @@ from ..waves import wave_numbers
 Noise = VelocityFlip | VelocityExchange | ThreeSiteRotation  # those of chains that act on the momenta
 KEEPING = VelocityExchange | ThreeSiteRotation  # and keep the total momentum
 
-SMALLEST, LARGEST = 1e-60, 1e60  # what a stiffness, a rate or a time may be, if it is not 0
+SMALLEST, LARGEST = 1e-15, 1e15  # what a stiffness, a rate or a time may be, if it is not 0
 MOST = 4e8  # numbers in an array: 3 GB
 
 
@@ -68,9 +68,7 @@ _LAWS = {
         powers=(1,),
         gains=((8.0,),),
         after=B10,
-        conductivity=lambda chi, pin, rate: (
-            chi * 4 * chi / pin / ((math.sqrt(1 + 4 * chi / pin) + 1) * 4 * rate)
-        ),
+        conductivity=lambda chi, pin, rate: chi**2 / (pin * (math.sqrt(1 + 4 * chi / pin) + 1) * rate),
     ),
     ThreeSiteRotation: _Law(
         lambda rate, s, other: 32 / 3 * rate * s * other * (s * (1 - other) + other * (1 - s)),
@@ -118,7 +116,7 @@ def setting(
     """Dimension, χ, ω₀² and γ of a chain with a noise of these kinds, or of a crystal with a PairRotation."""
     if isinstance(instance("medium", medium, (Chain, Crystal), "a Chain or a Crystal"), Chain):
         return 1, *medium_of(medium), strength(noise, kinds, zero=zero)
-    if medium.d < 2 or isinstance(medium.bond, dict):
+    if medium.d < 2 or not isinstance(medium.bond, Bond):
         raise ValueError(
             f"medium = {shown(medium)}; allowed: a crystal in 2 or 3 dimensions, with bonds between nearest "
             "neighbours alone"
@@ -139,13 +137,12 @@ def _together(k: NDArray, k_prime: NDArray, *, components: bool) -> None:
     """Refuse wave numbers, or vectors, that do not fit together or make too large an array."""
     try:
         shape = np.broadcast_shapes(k.shape, k_prime.shape)
-        fits = not components or k.shape[-1] == k_prime.shape[-1]
     except ValueError:
-        fits = False
-    if not fits:
-        shapes = f"k and k_prime have shapes {k.shape} and {k_prime.shape}"
+        shape = None
+    if shape is None or (components and k.shape[-1] != k_prime.shape[-1]):
         raise ValueError(
-            f"{shapes}; allowed: what broadcasts together" + components * ", (..., d) with one d"
+            f"k and k_prime have shapes {k.shape} and {k_prime.shape}; allowed: what broadcasts together"
+            + components * ", (..., d) with one d"
         )
     work("k_prime", k_prime, 4.0 * math.prod(shape), MOST)  # four of them at a time
 

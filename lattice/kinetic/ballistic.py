@@ -108,7 +108,7 @@ def current(chain: Chain, left: Langevin, right: Langevin) -> float:
     frictions = left.friction, right.friction
     if 0 in frictions:
         return 0.0
-    s, one_minus_s, weight = zone([1.0])  # what happens at s below 1e-35 carries nothing
+    s, one_minus_s, weight = zone()
     k = np.arctan2(np.sqrt(s), np.sqrt(one_minus_s)) / np.pi
     a, b = (absorption(chain, g, k, end=end) for g, end in zip(frictions, chain.ends, strict=True))
     both = np.divide(a * b, a + b - a * b, out=np.zeros_like(a), where=a * b > 0)

@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._check import generator, integer, reals, shown, work
+from .._check import generator, instance, integer, reals, shown, work
 from .._kernels import flights as _flights
 from ..chain import Chain
 from ..waves import group_velocity
@@ -86,8 +86,7 @@ def simulate(
     size = integer("size", size, least=1, most=int(MOST))
     work("size", size, size * float(times.size), MOST)
     work("times", times, size * 2 * gamma * times[-1], MOST_JUMPS)
-    if not callable(map):
-        raise ValueError(f"map = {shown(map)}; allowed: a callable like the builtin")
+    instance("map", map, Callable, "a callable like the builtin")
     rng = generator(rng)
     k = rng.random(size) if start is None else reals("start", start)
     if k.shape not in ((), (size,)):

@@ -44,8 +44,8 @@ class Action:
         the last time was another.
     mends : bool
         Whether the last row may as well follow a whole kick with a drift, of a duration that is its number.
-    keeps_momentum, on_stretches : bool
-        Whether it keeps the total momentum; whether it changes the stretches and not the momenta.
+    on_stretches : bool
+        Whether it changes the stretches and not the momenta.
     """
 
     decay: float
@@ -56,8 +56,12 @@ class Action:
     weight: int = 1
     parts: int = 1
     mends: bool = False
-    keeps_momentum: bool = True
     on_stretches: bool = False
+
+    @property
+    def keeps_momentum(self) -> bool:
+        """Whether the total momentum stays."""
+        return self.on_stretches or not self.mean.sum(axis=0).any()
 
 
 def _trials(act: Callable, *after: Row) -> Callable[[float, float, bool], list[Row]]:
@@ -82,7 +86,6 @@ _ACTIONS = {
         store=kernel.trials,
         rows=_trials(kernel.find_flips, (kernel.mend_flips, 0.0)),
         mends=True,
-        keeps_momentum=False,
     ),
     StretchFlip: Action(
         decay=2.0,

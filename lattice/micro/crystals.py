@@ -5,6 +5,8 @@ from __future__ import annotations
 import builtins
 import math
 from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
 from functools import lru_cache, partial
 
 import numpy as np
@@ -14,15 +16,41 @@ from .. import _check
 from .._check import finite, generator, instance, number, shown, work
 from .._kernels.pairs import store, turn_pairs
 from .._kernels.random import streams
-from ..chain import Chain, State, canonical
+from ..chain import Chain, State, canonical, started
 from ..crystal import MOST_NUMBERS, Crystal
 from ..noise import PairRotation
 from ..waves import dispersion
 
-__all__ = ["evolve", "propagate"]
+__all__ = ["Motion", "evolve", "propagate"]
 
 FASTEST = 1 / 8  # rate · dt at most: the pairs of a site turn one after another (see the notes of `evolve`)
 MOST_TURNS = 1e13  # of pairs: a day or two
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """States of an ensemble of crystals at chosen times, and the inputs that made them.
+
+    Attributes
+    ----------
+    q, p : ``(times, replicas, d, *shape)`` array
+        Displacements and momenta.
+    times : (times,) array
+        Since the start.
+    crystal, dt, noise
+        What was evolved and how; `dt` is the longest step allowed.
+    seed : numpy.random.SeedSequence
+        Where the random numbers came from: given as `rng`, it makes the same run again, any number of times.
+    """
+
+    q: NDArray[np.float64]
+    p: NDArray[np.float64]
+    times: NDArray[np.float64]
+    crystal: Crystal
+    dt: float
+    noise: PairRotation
+    seed: np.random.SeedSequence
+    __repr__ = _check.brief
 
 
 def _half(omega: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -98,18 +126,15 @@ def _one(
     # a step and half of one: intervals between outputs may all differ a little
     phases = lru_cache(maxsize=4)(partial(_phases, omega))
     kept_q, kept_p = np.empty((2, times.size, *q.shape))
-    done, forward = 0.0, True
-    for i, until in enumerate(times):
-        steps = math.ceil((until - done) / dt - 1e-9)
-        h = (until - done) / steps if steps else 0.0
-        if steps:
+    forward = True
+    for i, (count, h) in enumerate(zip(*_check.steps(times, dt), strict=True)):
+        if count:
             q, p = _move(q, p, phases(h / 2), axes)
-        for step in range(steps):
+        for step in range(int(count)):
             flat = np.ascontiguousarray(p).reshape(d, -1)
             turn_pairs(flat, first, second, math.sqrt(8 * rate * h / (d - 1)), forward, stream[None], kept)
             p, forward = flat.reshape(p.shape), not forward
-            q, p = _move(q, p, phases(h if step < steps - 1 else h / 2), axes)
-        done = until
+            q, p = _move(q, p, phases(h if step < count - 1 else h / 2), axes)
         kept_q[i], kept_p[i] = q, p
     return kept_q, kept_p
 
@@ -123,7 +148,7 @@ def evolve(
     dt: float,
     rng: np.random.Generator | int,
     map: Callable = builtins.map,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> Motion:
     """Evolve an ensemble of crystals with noise, and return its states at given times.
 
     Parameters
@@ -146,8 +171,8 @@ def evolve(
 
     Returns
     -------
-    q, p : arrays
-        Displacements and momenta, ``(m, replicas, d, *shape)``.
+    Motion
+        The states, and the inputs.
 
     Raises
     ------
@@ -164,10 +189,7 @@ def evolve(
     instance("crystal", crystal, Crystal, "a Crystal")
     if crystal.d < 2:
         raise ValueError(f"shape = {crystal.shape} with noise; allowed: 2 or 3 dimensions, where it can turn")
-    wanted = (crystal.d, *crystal.shape)
-    if not isinstance(start, State) or start.q.shape[1:] != wanted:
-        found = f"of shape {start.q.shape}" if isinstance(start, State) else shown(start)
-        raise ValueError(f"start = {found}; allowed: a State of shape (replicas, {str(wanted)[1:]}")
+    started(start, (crystal.d, *crystal.shape))
     q, p, times = start.q, start.p, _check.times(times)
     rate = instance("noise", noise, PairRotation, "a PairRotation").rate
     dt, rng = number("dt", dt, above=0), generator(rng)
@@ -183,7 +205,8 @@ def evolve(
         raise ValueError(
             f"times = {shown(times)} with dt = {dt!r} need {steps:.1e} steps; allowed: at most {most:.0e}"
         )
+    seed = deepcopy(rng.bit_generator.seed_seq)
     jobs = zip(q, p, streams(rng.bit_generator.seed_seq, len(q)), strict=True)
     runs = map(partial(_one, crystal=crystal, rate=rate, times=times, dt=dt), jobs)
     run_q, run_p = zip(*runs, strict=True)
-    return np.stack(run_q, axis=1), np.stack(run_p, axis=1)
+    return Motion(np.stack(run_q, axis=1), np.stack(run_p, axis=1), times, crystal, dt, noise, seed)

@@ -17,7 +17,7 @@ from .._check import finite, generator, instance, number, one_of, shown, work
 from .._kernels.march import FIXED, FREE, PERIODIC, UNROLL, Strip
 from .._kernels.observe import watch, watching
 from .._kernels.random import LANES, streams
-from ..chain import Chain, State
+from ..chain import Chain, State, started
 from ..noise import Langevin, Noise, bath_sites, listed
 from ._noises import moving
 from ._splitting import SCHEMES, Program, Setting, Splitting
@@ -62,11 +62,7 @@ class BlowUp(RuntimeError):
         if self.trajectory is None:
             return text
         kept = self.trajectory.times.size
-        since = float(self.trajectory.times[-1]) if kept else 0.0
-        return (
-            f"replica {self.replica}{many} blew up between t = {since:.6g} and t = {self.time:.6g} "
-            f"(dt = {self.trajectory.dt:.3g}); the {kept} earlier outputs are in .trajectory"
-        )
+        return f"{text} (dt = {self.trajectory.dt:.3g}); the {kept} earlier outputs are in .trajectory"
 
 
 @finite
@@ -90,22 +86,15 @@ def _coefficients(chain: Chain, replicas: int) -> tuple[tuple, tuple]:
     """Bond and pin as the kernel wants them: numbers, or arrays along a strip of `replicas`."""
     cosine = bool(np.any(chain.bond.J) or np.any(chain.pin.J))
     names = ("chi",) if chain.is_harmonic else ("chi", "alpha", "beta", *(("J", "m") if cosine else ()))
-    pinned = not chain.pin.is_zero
+    bond = [getattr(chain.bond, name) for name in names]
+    pin = [getattr(chain.pin, name) for name in names if not chain.pin.is_zero]
     if chain.is_uniform:
-        bond = tuple(float(getattr(chain.bond, name)) for name in names)
-        return bond, tuple(float(getattr(chain.pin, name)) for name in names) if pinned else ()
-
-    def tiled(row):
-        # longer than needed: what fills a strip up is never read back
-        return np.tile(row, replicas + -(-UNROLL // row.size))
-
-    bond = tuple(
-        tiled(np.append(chain.slots(np.broadcast_to(getattr(chain.bond, name), chain.n_bonds)), 0.0))
-        for name in names
-    )
-    if not pinned:
-        return bond, ()
-    return bond, tuple(tiled(np.pad(np.broadcast_to(getattr(chain.pin, name), chain.n), 1)) for name in names)
+        return tuple(map(float, bond)), tuple(map(float, pin))
+    bond = [np.append(chain.slots(np.broadcast_to(row, chain.n_bonds)), 0.0) for row in bond]
+    pin = [np.pad(np.broadcast_to(row, chain.n), 1) for row in pin]
+    # longer than needed: what fills a strip up is never read back
+    copies = replicas + -(-UNROLL // (chain.n + 2))
+    return tuple(np.tile(row, copies) for row in bond), tuple(np.tile(row, copies) for row in pin)
 
 
 def _chosen_step(
@@ -150,14 +139,11 @@ def _intervals(
     times: NDArray[np.float64], dt: float
 ) -> tuple[list[tuple[int, float]], NDArray[np.int64], NDArray[np.float64]]:
     """The kinds of intervals between outputs, steps and their duration; of which kind each is, its steps."""
-    intervals = np.diff(times, prepend=0.0)
-    # 1e-9: an interval of 10 dt has 10 steps whichever way it was rounded
-    steps = np.ceil(intervals / dt * (1 - 1e-9))
-    sizes = intervals / np.maximum(steps, 1)
-    known: dict[tuple[int, float], int] = {}  # most intervals differ by rounding at most
-    each = (known.setdefault((int(k), h), len(known)) for k, h in zip(steps, sizes, strict=True))
-    score = np.fromiter(each, np.int64, len(steps))
-    return [(k, float(h)) for k, h in known], score, steps
+    counts, sizes = _check.steps(times, dt)
+    known: dict[tuple[int, float], int] = {}
+    each = (known.setdefault((int(k), float(h)), len(known)) for k, h in zip(counts, sizes, strict=True))
+    score = np.fromiter(each, np.int64, len(counts))
+    return list(known), score, counts
 
 
 def _chunks(work: NDArray[np.float64]) -> list[slice]:
@@ -292,9 +278,7 @@ def evolve(
         If no replica is left.  The error carries what was computed until the first was lost.
     """
     instance("chain", chain, Chain, "a Chain")
-    if not isinstance(start, State) or start.q.shape[1:] != (chain.n,):
-        found = f"of shape {start.q.shape}" if isinstance(start, State) else shown(start)
-        raise ValueError(f"start = {found}; allowed: a State with {chain.n} sites")
+    started(start, (chain.n,))
     splitting = SCHEMES[one_of("scheme", scheme, SCHEMES)]
     times = _check.times(times, strictly=True).copy()
     times.setflags(write=False)
@@ -305,7 +289,8 @@ def evolve(
     fading = action.decay * noise.rate if action else 0.0
     dt = _chosen_step(chain, start, times, dt, splitting, baths, noise, fading)
     replicas, n = start.q.shape
-    work("times", times, observing._numbers(times.size, replicas, n), MOST_NUMBERS)
+    most = max(1, STRIP // (n + 2))
+    work("times", times, observing._numbers(times.size, replicas, n, min(most, replicas)), MOST_NUMBERS)
     random, seed = np.zeros((replicas, 4, LANES), dtype=np.uint64), None
     noisy = fading > 0 or any(bath.temperature > 0 and bath.friction > 0 for bath in baths)
     if noisy or rng is not None:
@@ -314,7 +299,6 @@ def evolve(
         random = streams(source, replicas) if noisy else random
 
     movements, score, steps = _intervals(times, dt)
-    most = max(1, STRIP // (n + 2))
     ends = tuple(ENDS[end] for end in chain.ends)
     laws = _coefficients(chain, min(most, replicas))
     setting = Setting(chain, splitting, *laws, ends, baths, noise if fading > 0 else None, movements)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from ..estimate import Estimate
 from ..noise import Langevin, Noise
 from ..stats import jackknife, mean
 from ._splitting import Setting
+from .currents import energy_current, momentum_current
 
 __all__ = ["Averages", "Profiles", "Series", "Totals", "Trajectory"]
 
@@ -133,15 +134,32 @@ class Averages(_Run):
         return f"{name} of {self.final.replicas} replicas in {len(self.blocks['p'])} blocks of {self.outputs}"
 
 
-# An observer says how many numbers it keeps, what looks at a strip, what it has found there in the end, how
-# the strips are put together, and what has become of the replicas that are not lost.
+def totals_of(run: object) -> Series:
+    """A run by the totals of its currents."""
+    if isinstance(run, Series):
+        return run
+    if not isinstance(run, Trajectory) or not len(run.times):
+        raise ValueError(f"runs holds {shown(run)}; allowed: Trajectory or Series, with 2 times or more")
+    return Series(
+        energy_current=energy_current(run.chain, run.q, run.p).sum(axis=-1),
+        momentum_current=momentum_current(run.chain, run.q).sum(axis=-1),
+        momentum=run.p.sum(axis=-1),
+        squares=np.square(run.p).sum(axis=-1),
+        final=run.state(-1),
+        **{f.name: getattr(run, f.name) for f in fields(_Run)},
+    )
+
+
+# An observer says how many numbers it keeps, in all and for the replicas of a strip; what looks at a strip
+# and what it has found there in the end; how the strips are put together, and what has become of the replicas
+# that are not lost.
 
 
 @dataclass(frozen=True)
 class States:
     """Keep all states: what a run does unless it is told otherwise."""
 
-    def _numbers(self, times: int, replicas: int, n: int) -> float:
+    def _numbers(self, times: int, replicas: int, n: int, strip: int) -> float:
         return 2.0 * times * replicas * n
 
     def _operation(self, setting: Setting, times: int, replicas: int) -> tuple[Callable, Own]:
@@ -169,7 +187,7 @@ class Totals:
     many, a run goes on from the `final` state of the last, and `green_kubo` takes one after the other.
     """
 
-    def _numbers(self, times: int, replicas: int, n: int) -> float:
+    def _numbers(self, times: int, replicas: int, n: int, strip: int) -> float:
         return 4.0 * times * replicas
 
     def _operation(self, setting: Setting, times: int, replicas: int) -> tuple[Callable, Own]:
@@ -211,10 +229,10 @@ class Profiles:
     def __post_init__(self) -> None:
         object.__setattr__(self, "blocks", integer("blocks", self.blocks, least=FEWEST_BLOCKS))
 
-    def _numbers(self, times: int, replicas: int, n: int) -> float:
+    def _numbers(self, times: int, replicas: int, n: int, strip: int) -> float:
         if times < self.blocks:
             raise ValueError(f"blocks = {self.blocks} with {times} times; allowed: at most one a time")
-        return 2.0 * self.blocks * len(kernel.PROFILES) * (n + 1)
+        return (2.0 + strip) * self.blocks * len(kernel.PROFILES) * (n + 1)
 
     def _operation(self, setting: Setting, times: int, replicas: int) -> tuple[Callable, Own]:
         n, laws = setting.chain.n, (setting.bond, setting.pin)

@@ -20,8 +20,7 @@ from .. import _check
 from ..estimate import Estimate, Untrusted
 from ..stats import mean
 from ._noises import action_of
-from .currents import energy_current, momentum_current
-from .observers import Series, Trajectory
+from .observers import Series, Trajectory, totals_of
 
 __all__ = ["GreenKubo", "converged", "green_kubo"]
 
@@ -65,54 +64,39 @@ class GreenKubo:
     __repr__ = _check.brief
 
 
-def _keeps_momentum(run: Trajectory | Series) -> bool:
+def _keeps_momentum(run: Series) -> bool:
     """Whether the total momentum of a ring is conserved."""
-    pin, action = run.chain.pin, action_of(run.chain, run.noise)
-    pinned = any(np.any(getattr(pin, name)) for name in ("chi", "alpha", "beta", "J"))
-    return not pinned and (action is None or run.noise.rate == 0 or action.keeps_momentum)
+    action = action_of(run.chain, run.noise)
+    return run.chain.pin.is_zero and (action is None or run.noise.rate == 0 or action.keeps_momentum)
 
 
 def _totals(
-    run: Trajectory | Series, currents: tuple[str, ...]
+    run: Series, currents: tuple[str, ...]
 ) -> tuple[list[NDArray[np.float64]], NDArray[np.float64], int]:
     """Total currents (times, replicas), mean squares of the momenta (replicas,), and how many are free.
 
     In the frame in which a conserved momentum is 0.
     """
-    chain, still = run.chain, _keeps_momentum(run)
-    if isinstance(run, Series):
-        drift = run.momentum / chain.n if still else 0.0
-        moving, squares = run.energy_current, run.squares - drift * run.momentum
-        found = {"energy_current": moving - drift * run.momentum_current}
-        found["momentum_current"] = run.momentum_current
-    else:
-        p = run.p - run.p.mean(axis=-1, keepdims=True) if still else run.p
-        squares = np.square(p).sum(axis=-1)
-        found = {"energy_current": energy_current(chain, run.q, p).sum(axis=-1)}
-        if "momentum_current" in currents:
-            found["momentum_current"] = momentum_current(chain, run.q).sum(axis=-1)
-    free = chain.n - 1 if still else chain.n
-    return [found[name] for name in currents], squares.mean(axis=0) / free, free
+    still, n = _keeps_momentum(run), run.chain.n
+    drift, free = (run.momentum / n, n - 1) if still else (0.0, n)
+    found = {
+        "energy_current": run.energy_current - drift * run.momentum_current,
+        "momentum_current": run.momentum_current,
+    }
+    squares = (run.squares - drift * run.momentum).mean(axis=0) / free
+    return [found[name] for name in currents], squares, free
 
 
 def _correlation(series: list[NDArray[np.float64]], lags: int) -> NDArray[np.float64]:
     """Mean products a(s + t) b(s), (replicas, lags, a, b), of series whose means are known to be 0."""
-    times, replicas = series[0].shape
+    times = len(series[0])
     size = scipy.fft.next_fast_len(times + lags, real=True)
-    waves = [scipy.fft.rfft(x, size, axis=0) for x in series]
-    found = np.empty((replicas, lags, len(series), len(series)))
-    for i, a in enumerate(waves):
-        for j, b in enumerate(waves):
-            power = np.abs(a) ** 2 if i == j else a * b.conj()
-            found[:, :, i, j] = (
-                scipy.fft.irfft(power, size, axis=0)[:lags] / (times - np.arange(lags))[:, None]
-            ).T
-    return found
+    waves = scipy.fft.rfft(series, size, axis=1)
+    products = scipy.fft.irfft(waves[:, None] * waves.conj(), size, axis=2)[:, :, :lags]
+    return (products / (times - np.arange(lags))[:, None]).transpose(3, 2, 0, 1)
 
 
-def _check_run(run: Trajectory | Series, first: Trajectory | Series, currents: tuple[str, ...]) -> None:
-    if not isinstance(run, (Trajectory, Series)):
-        raise ValueError(f"runs holds {_check.shown(run)}; allowed: Trajectory or Series")
+def _check_run(run: Series, first: Series, currents: tuple[str, ...]) -> None:
     if not run.chain.periodic or run.baths:
         raise ValueError(
             f"runs holds one with boundary {run.chain.boundary!r} and {len(run.baths)} baths; "
@@ -125,13 +109,10 @@ def _check_run(run: Trajectory | Series, first: Trajectory | Series, currents: t
             f"currents = {currents!r} of {_check.shown(run.chain)} with {run.noise!r}; allowed: the momentum "
             "current where the momentum is kept and V is even, so that there is no pressure"
         )
-    steps = np.diff(run.times)
     if run.times.shape != first.times.shape or not np.allclose(run.times, first.times, rtol=1e-9, atol=0):
         raise ValueError("runs holds different times; allowed: the same in all")
-    apart = (
-        len(steps) > 0 and (run.times[-1] - run.times[0]) / len(steps) > 0
-    )  # not by less than floats can be
-    if not apart or not np.allclose(steps, steps[0], rtol=1e-6, atol=0):
+    steps = np.diff(run.times)
+    if not (steps.size and steps[0] > 0 and np.allclose(steps, steps[0], rtol=1e-6, atol=0)):
         raise ValueError(f"times = {_check.shown(run.times)}; allowed: equidistant, at least 2")
 
 
@@ -166,8 +147,8 @@ def _samples(
         raise ValueError(
             f"runs = {_check.shown(runs)}; allowed: a Trajectory or Series, or an iterable of them"
         ) from None
-    for run in each:
-        first = run if first is None else first
+    for run in map(totals_of, each):
+        first = first or run
         _check_run(run, first, currents)
         spacing = (run.times[-1] - run.times[0]) / (run.times.size - 1)
         begin, end = math.ceil(low / spacing * (1 - 1e-9)), math.floor(high / spacing * (1 + 1e-9))
@@ -176,9 +157,8 @@ def _samples(
                 f"window = {window!r} with outputs every {spacing:.4g} up to {run.times[-1]:.4g}; allowed: "
                 f"(low, high) with {FEWEST_LAGS} outputs or more between them, all within the run"
             )
-        with np.errstate(over="ignore", invalid="ignore"):  # refused below
-            totals, heat, free = _totals(run, currents)
-            parts.append(_correlation(totals, end + 1) / run.chain.n)
+        totals, heat, free = _totals(run, currents)
+        parts.append(_correlation(totals, end + 1) / run.chain.n)
         heats.append(heat)
         squares += free * len(heat)
         lost += len(run.lost)
@@ -187,30 +167,20 @@ def _samples(
         raise ValueError(f"runs holds {replicas} replicas; allowed: at least 2")
     heat = np.concatenate(heats)
     if temperature is not None:
-        _check_temperature(temperature, heat.mean(), squares, _slack(first, temperature))
+        # a microcanonical start may differ, and Verlet does so by half of this to waves of mean ω² = ⟨F²⟩/T
+        force = first.chain.force(first.final.q)
+        slack = temperature / (first.chain.n - 1) + first.dt**2 * np.mean(force**2) / 4
+        _check_temperature(temperature, heat.mean(), squares, slack)
     samples, scale = np.concatenate(parts), heat.mean() if temperature is None else temperature
     powers = np.array([POWERS[name] for name in currents])
     powers = (powers + powers[:, None]) / 2
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        samples = samples / scale**powers
-        if temperature is None:  # as far as the temperature is that of the replicas it fluctuates with them
-            apart = (heat / scale - 1)[:, None, None, None]
-            samples = samples - powers * apart * samples.mean(axis=0)
+    samples = samples / scale**powers
+    if temperature is None:  # as far as the temperature is that of the replicas it fluctuates with them
+        apart = (heat / scale - 1)[:, None, None, None]
+        samples = samples - powers * apart * samples.mean(axis=0)
     if not np.isfinite(samples).all():
-        raise ValueError("runs holds currents whose squares are beyond the floats; allowed: smaller ones")
+        raise ValueError("runs holds momenta of a mean square that is 0 or too small; allowed: larger ones")
     return samples, float(scale), spacing, begin, lost
-
-
-def _slack(first: Trajectory | Series, temperature: float) -> float:
-    """What a microcanonical start may differ, and twice what Verlet does to waves of mean ω² = ⟨F²⟩/T."""
-    force = first.chain.force(first.final.q if isinstance(first, Series) else first.q[0])
-    with np.errstate(over="ignore"):
-        slack = temperature / (first.chain.n - 1) + first.dt**2 * np.mean(force**2) / 4
-    if not np.isfinite(slack):
-        raise ValueError(
-            "runs holds forces whose squares are beyond the floats; allowed: smaller displacements"
-        )
-    return slack
 
 
 def _names(currents: object) -> tuple[str, ...]:
@@ -225,6 +195,7 @@ def _names(currents: object) -> tuple[str, ...]:
     return tuple(_check.one_of("currents", name, POWERS) for name in currents)
 
 
+@_check.finite
 def green_kubo(
     runs: Trajectory | Series | Iterable[Trajectory | Series],
     currents: str | Sequence[str] = "energy_current",
@@ -319,9 +290,8 @@ def green_kubo(
     doubts = []
     if np.any(np.abs(drift.value) > errors * drift.stderr):
         doubts.append(f"the integral moves by {drift:c} within it")
-    own = range(len(names)), range(len(names))  # a cross correlation may be 0
-    hidden = errors * np.asarray(level.stderr) > np.abs(level.value)
-    if np.any(hidden if hidden.ndim == 0 else hidden[own]):
+    hidden = np.atleast_2d(errors * np.asarray(level.stderr) > np.abs(level.value))
+    if np.any(np.diagonal(hidden)):  # a cross correlation may be 0
         doubts.append("the error hides any slope")
     if doubts:
         raise Untrusted(

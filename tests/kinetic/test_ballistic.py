@@ -43,8 +43,8 @@ def test_absorption_is_one_minus_reflection(end, pin):
         (1.0, 1e-7, 1e-3),
         (2.0, 1e4, 1e-4),
         (1e-6, 1.0, 1e3),
-        (1.0, 0.0, 1e25),
-        (1.0, 1e-55, 1e25),
+        (1.0, 0.0, 1e12),
+        (1.0, 1e-14, 1e12),
     ],
 )
 def test_current_between_walls_in_closed_form(chi, pin, friction):

@@ -49,7 +49,7 @@ def test_noises_that_are_refused():
                 call(noise)
         for strength in (1e300, 1e-300, 5e-324):
             for kind in (ThreeSiteRotation, PairRotation):
-                with pytest.raises(ValueError, match=r"noise.* = .*; allowed: .*(a |number from 1e-60 to)"):
+                with pytest.raises(ValueError, match=r"noise.* = .*; allowed: .*(a |number from 1e-15 to)"):
                     call(kind(strength))
     for call in (*calls[2:7], lambda noise: transport.relax(noise, np.ones(6), [1.0])):
         with pytest.raises(ValueError, match=r"noise = PairRotation.*; allowed: a "):
@@ -137,9 +137,8 @@ def test_numbers_that_are_refused():
         noisy.current_correlation(BLOCK, PAIRS, many)
     with pytest.raises(ValueError, match=r"noise\.rate = 0\.0; allowed"):
         noisy.tail(BLOCK, PairRotation(0.0))
-    loose = Crystal((4, 4, 4), Bond(chi=1e60), Pin(chi=1e-60))
-    with pytest.raises(ValueError, match=r"noise\.rate = 1e-60 in .* has a prefactor of e\^7.*; allowed"):
-        noisy.tail(loose, PairRotation(1e-60))
+    loose = Crystal((4, 4, 4), Bond(chi=1e15), Pin(chi=1e-15))
+    assert math.isfinite(noisy.tail(loose, PairRotation(1e-15)).prefactor)
 
 
 def test_crystals_that_are_refused():
@@ -200,15 +199,15 @@ def test_boltzmann_refuses():
 
 def test_boltzmann_refuses_to_work_for_ever():
     box = np.ones((5, 4))
-    with pytest.raises(ValueError, match=r"dt = 1e-50 needs 1\.0e\+50 steps; allowed: at most 1e\+08"):
-        transport.evolve(PINNED, ROTATION, box, [1.0], spacing=1.0, dt=1e-50)
+    with pytest.raises(ValueError, match=r"dt = 1e-14 needs 1\.0e\+14 steps; allowed: at most 1e\+08"):
+        transport.evolve(PINNED, ROTATION, box, [1.0], spacing=1.0, dt=1e-14)
     with pytest.raises(ValueError, match=r"dt = 1e-07 needs 3\.0e\+08 steps; allowed: at most 1e\+08"):
         transport.evolve(PINNED, ROTATION, box, [10.0, 10.0, 20.0, 30.0], spacing=1.0, dt=1e-7)
-    with pytest.raises(ValueError, match=r"spacing = 1e-30 is crossed .* times in a step; allowed"):
-        transport.evolve(PINNED, ROTATION, box, [1.0], spacing=1e-30, dt=1.0)
+    with pytest.raises(ValueError, match=r"spacing = 1e-12 is crossed .* times in a step; allowed"):
+        transport.evolve(PINNED, ROTATION, box, [1.0], spacing=1e-12, dt=1.0)
     with pytest.raises(ValueError, match=r"spacing = 1e-10 is crossed .* times in a step; allowed: 1e\+09"):
         transport.evolve(PINNED, ROTATION, box, [1.0], spacing=1e-10, dt=1.0)
-    (found,) = transport.evolve(PINNED, ROTATION, box, [1.0], spacing=1.0, dt=1e50)  # one step of 1
+    (found,) = transport.evolve(PINNED, ROTATION, box, [1.0], spacing=1.0, dt=1e15)  # one step of 1
     np.testing.assert_allclose(found, 1, rtol=1e-12)
     late = np.broadcast_to(1.0, 10**7)
     with pytest.raises(ValueError, match=r"times = .* needs .* steps; allowed"):
@@ -221,9 +220,9 @@ def test_decay_rate_refuses():
     for q in (0.0, math.nan, [0.1], "1", None, True, 1j, 1e300, 1e-300):
         with pytest.raises(ValueError, match=r"q = .*; allowed: a"):
             transport.decay_rate(PINNED, ROTATION, q)
-    with pytest.raises(ValueError, match=r"q = 1e-59; allowed: larger"):
-        transport.decay_rate(PINNED, VelocityFlip(1e30), 1e-59)
-    for q in (1.0, -1.0, 1e5, 1e55):
+    with pytest.raises(ValueError, match=r"q = 1e-10; allowed: larger"):
+        transport.decay_rate(PINNED, VelocityFlip(1e10), 1e-10)
+    for q in (1.0, -1.0, 1e5, 1e14):
         with pytest.raises(ValueError, match=r"q = .*; allowed: small enough"):
             transport.decay_rate(PINNED, VelocityFlip(0.01), q)
     for noise in (StretchFlip(1.0), None):
@@ -268,14 +267,14 @@ def test_flights_refuse_to_jump_for_ever():
     """The last two would not even get on: their jumps are closer together than the floats at that time."""
     for noise, times, size in (
         (ROTATION, [1.0, 1e7], 100_000),
-        (VelocityFlip(1e50), [1.0], 1),
-        (EXCHANGE, [1e50], 1),
+        (VelocityFlip(1e14), [1.0], 1),
+        (EXCHANGE, [1e14], 1),
     ):
         with pytest.raises(ValueError, match=r"times = .* needs .* steps; allowed: at most 1e\+12"):
             flights.simulate(PINNED, noise, times, size, rng=1)
     with pytest.raises(ValueError, match=r"size = .* needs .* steps; allowed"):
         flights.simulate(PINNED, VelocityFlip(0.0), np.zeros(10**4), 10**6, rng=1)
-    far = flights.simulate(PINNED, VelocityFlip(0.0), [1e60], 2, rng=1, start=0.2)
+    far = flights.simulate(PINNED, VelocityFlip(0.0), [1e15], 2, rng=1, start=0.2)
     assert np.isfinite(far).all()
 
 

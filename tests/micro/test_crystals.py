@@ -42,7 +42,8 @@ def axes(crystal):
 @pytest.mark.parametrize("crystal", [SHEET, BLOCK, Crystal((6, 3))])
 def test_energy_and_momentum_to_round_off(crystal):
     start = thermal(crystal, 1.0, 3, rng=1)
-    run_q, run_p = crystals.evolve(crystal, start, [0.0, 5.0, 50.0], noise=PairRotation(0.4), dt=0.3, rng=2)
+    run = crystals.evolve(crystal, start, [0.0, 5.0, 50.0], noise=PairRotation(0.4), dt=0.3, rng=2)
+    run_q, run_p = run.q, run.p
     for i in range(3):
         energies = (crystal.energy(q, p) for q, p in ((run_q[i], run_p[i]), (start.q, start.p)))
         np.testing.assert_allclose(*energies, rtol=1e-12)
@@ -118,7 +119,7 @@ def test_mean_wave_decays_at_the_rate_of_the_kernel():
     crystal, rate, t = Crystal((4, 4), pin=Pin(chi=1.0)), 0.3, 1.0
     p = np.zeros((6000, 2, 4, 4))
     p[:, 0, 0, 0] = 1.0
-    _, late = crystals.evolve(crystal, State(0 * p, p), [t], noise=PairRotation(rate), dt=0.1, rng=6)
+    late = crystals.evolve(crystal, State(0 * p, p), [t], noise=PairRotation(rate), dt=0.1, rng=6).p
     wave = np.fft.fftn(late[0][:, 0], axes=(1, 2)).real[:, [0, 1, 2, 2], [1, 1, 0, 2]]
     k = np.array([[0, 1], [1, 1], [2, 0], [2, 2]]) / 4
     phi, omega = noisy.rate(PairRotation(rate), k), dispersion(crystal, k)
@@ -136,11 +137,23 @@ def test_the_result_does_not_depend_on_the_map():
     serial = crystals.evolve(SHEET, start, [1.0], noise=PairRotation(1.0), dt=0.1, rng=4)
     with ThreadPoolExecutor(2) as pool:
         threaded = crystals.evolve(SHEET, start, [1.0], noise=PairRotation(1.0), dt=0.1, rng=4, map=pool.map)
-    np.testing.assert_array_equal(serial, threaded)
+    np.testing.assert_array_equal((serial.q, serial.p), (threaded.q, threaded.p))
     few = crystals.evolve(
         SHEET, State(start.q[:2], start.p[:2]), [1.0], noise=PairRotation(1.0), dt=0.1, rng=4
     )
-    np.testing.assert_array_equal(few[0], serial[0][:, :2])
+    np.testing.assert_array_equal(few.q, serial.q[:, :2])
+
+
+def test_a_run_carries_its_inputs():
+    """Its seed makes it again, and again."""
+    start, noise = thermal(SHEET, 1.0, 2, rng=1), PairRotation(1.0)
+    run = crystals.evolve(SHEET, start, [0.5, 1.0], noise=noise, dt=0.1, rng=np.random.default_rng(4))
+    assert (run.crystal, run.noise, run.dt, run.times.tolist()) == (SHEET, noise, 0.1, [0.5, 1.0])
+    for _ in range(2):
+        again = crystals.evolve(SHEET, start, [0.5, 1.0], noise=noise, dt=0.1, rng=run.seed)
+        np.testing.assert_array_equal((again.q, again.p), (run.q, run.p))
+    assert repr(run).startswith("Motion(q=array (2, 2, 2, 4, 5), ")
+    assert len(repr(run)) < 400
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (5, 5, 5)])
@@ -166,7 +179,8 @@ def test_three_steps_by_hand(crystal):
     d, rate, h = crystal.d, 0.8, 0.1
     start = thermal(crystal, 1.0, 1, rng=1)
     q, p = start.q, start.p
-    run_q, run_p = crystals.evolve(crystal, start, [2 * h, 3 * h], noise=PairRotation(rate), dt=h, rng=4)
+    run = crystals.evolve(crystal, start, [2 * h, 3 * h], noise=PairRotation(rate), dt=h, rng=4)
+    run_q, run_p = run.q, run.p
     random, kept, expected = stream(4), store(d, crystal.pairs[0].size), []
     for step, forward in enumerate((True, False, True)):
         q, p = crystals.propagate(crystal, q, p, h / 2)
@@ -181,10 +195,10 @@ def test_three_steps_by_hand(crystal):
 
 def test_equal_times_are_equal_states():
     start = thermal(SHEET, 1.0, 2, rng=1)
-    run_q, run_p = crystals.evolve(
-        SHEET, start, [0.0, 0.0, 1.0, 1.0, 2.0], noise=PairRotation(1.0), dt=0.1, rng=4
-    )
-    once_q, once_p = crystals.evolve(SHEET, start, [0.0, 1.0, 2.0], noise=PairRotation(1.0), dt=0.1, rng=4)
+    run = crystals.evolve(SHEET, start, [0.0, 0.0, 1.0, 1.0, 2.0], noise=PairRotation(1.0), dt=0.1, rng=4)
+    run_q, run_p = run.q, run.p
+    once = crystals.evolve(SHEET, start, [0.0, 1.0, 2.0], noise=PairRotation(1.0), dt=0.1, rng=4)
+    once_q, once_p = once.q, once.p
     np.testing.assert_array_equal(run_q, once_q[[0, 0, 1, 1, 2]])
     np.testing.assert_array_equal(run_p, once_p[[0, 0, 1, 1, 2]])
     np.testing.assert_array_equal((run_q[0], run_p[0]), (start.q, start.p))

@@ -183,3 +183,11 @@ def test_a_name_that_is_not_there():
     run = evolve(chain, start, np.arange(4.0), observe=Profiles(2))
     with pytest.raises(ValueError, match=r"name = 'heat'; allowed: 'p', 'squares', "):
         run.mean("heat")
+
+
+def test_profiles_of_many_short_chains_count_all_replicas_of_a_strip():
+    """Each has sums of its own while it runs: 256 chains of two sites on a strip, 80 GB in all."""
+    chain, start = Chain(2, boundary="free"), State(np.ones((300, 2)), np.ones((300, 2)))
+    times = np.arange(1.0, 2e6)
+    with pytest.raises(ValueError, match=r"times = .* needs 1\.1e\+10 steps; allowed: at most 1e\+10"):
+        evolve(chain, start, times, dt=1.0, observe=Profiles(blocks=times.size))

@@ -91,6 +91,14 @@ def result_of(*args, **options):
         return doubt.result
 
 
+def test_a_run_without_times_is_refused():
+    """As a run that blew up at once leaves behind."""
+    run = recorded()
+    empty = trajectory(run.times[:0], run.q[:0], run.p[:0], RING, 0.1)
+    with pytest.raises(ValueError, match=r"runs holds .*; allowed: Trajectory or Series, with 2 times"):
+        green_kubo(empty, window=(1.0, 6.0))
+
+
 def test_is_the_direct_sum():
     chain = Chain(6, Bond(chi=1.3), Pin(chi=0.4))
     temperature, lags = 1.7, 21
