@@ -123,22 +123,11 @@ def closed_groups(chain: Chain, noise: Noise | None) -> Groups | None:
     return acting
 
 
-def bond_sites(chain: Chain) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The sites to the left and to the right of each bond, -1 for a wall."""
-    right = np.arange(chain.n_bonds) + int(chain.ends[0] != "fixed")
-    left = right - 1
-    right = right % chain.n if chain.periodic else np.where(right < chain.n, right, -1)
-    return left, right
-
-
 def energy_current(chain: Chain, power: NDArray[np.float64]) -> NDArray[np.float64]:
     """The mean energy current of the springs from the means of r_b p_i, (n_bonds, n); none through a wall."""
-    left, right = bond_sites(chain)
-    bond = np.flatnonzero((left >= 0) & (right >= 0))
-    current = np.zeros(chain.n_bonds)
-    chi = np.broadcast_to(chain.bond.chi, chain.n_bonds)[bond]
-    current[bond] = -0.5 * chi * (power[bond, left[bond]] + power[bond, right[bond]])
-    return current
+    beside = np.abs(chain.stretches(np.eye(chain.n)).T)  # 1 for the sites at the ends of each bond
+    current = -0.5 * chain.bond.chi * (beside * power).sum(axis=1)
+    return np.where(beside.sum(axis=1) == 2, current, 0.0)
 
 
 def noise_current(

@@ -274,9 +274,9 @@ def _verify(moments: StationaryMoments, motion: Motion) -> None:
     given = motion.friction * (motion.temperature - T - moments.mean_p**2) + work_done
     flowing = np.diff(moments.chain.slots(moments.energy_currents + moments.noise_currents))
     missing, size = np.abs(flowing - given).max(), np.abs(flowing).max()
-    # what is given is a difference of larger powers, and friction is added to faster rates
-    rounding = 1e-14 * abs(motion.drift).max() * motion.temperature.max() + 1e-12 * np.abs(work_done).max()
     baths = motion.temperature[motion.friction > 0]
+    # what is given is a difference of larger powers, and friction is added to faster rates
+    rounding = 1e-14 * abs(motion.drift).max() * baths.max() + 1e-12 * np.abs(work_done).max()
     margin = LARGEST_ERROR * np.ptp(baths) + 1e-14 * baths.max()
     cold = T.min() < baths.min() - margin
     hot = T.max() > baths.max() + margin and not motion.force.any()
