@@ -87,8 +87,8 @@ class Motion:
         return np.diag(np.concatenate([np.zeros_like(heat), heat]))
 
     def kicked(self, second: NDArray[np.float64]) -> NDArray[np.float64] | float:
-        """R of second moments, (2n, 2n), where the noise acts; elsewhere it is 0."""
-        return 0.0 if self.noise is None else self.noise.source(second[self.acted, self.acted])
+        """R of second moments, both of what the noise acts on."""
+        return 0.0 if self.noise is None else self.noise.source(second)
 
     @property
     def pace(self) -> float:
@@ -106,27 +106,20 @@ def advanced(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     r"""Mean and covariance a time later, by the Taylor series of the exact solution in so many steps.
 
-    Besides m and C it holds :math:`Q = mm^\top`, :math:`\dot Q = AQ + QA^\top + fm^\top + mf^\top`:
-    so all is linear, and the covariance is never a difference of large moments.
+    The terms of :math:`mm^\top`, which the noise turns into heat, are sums of products of those of m: so the
+    covariance is never a difference of large moments.
     """
     A, f, acted, heat = motion.drift, motion.constant, motion.acted, motion.heat()
     step = duration / steps
     sizes = np.cumprod(step * motion.pace * LONGEST / np.arange(1, 100))
     terms = 1 + int(np.argmax(sizes < ROUNDING))
-    heated = motion.noise is not None and bool(mean.any() or f.any())  # by what the noise takes from the mean
-
-    def rate(second: NDArray[np.float64]) -> NDArray[np.float64]:
-        half = A @ second
-        return half + half.T
-
     for _ in range(steps):
-        m, C, Q = mean, covariance, np.outer(mean, mean)
+        m, C, means = mean, covariance, []
         for order in range(1, terms + 1):
-            kicked = motion.kicked(C + Q if heated else C)
-            if heated:
-                push = np.outer(f, m)
-                Q = step / order * (rate(Q) + push + push.T)
-            m, C = A @ m, rate(C)
+            means.append(m[acted])
+            kicked = motion.kicked(C[acted, acted] + np.transpose(means) @ means[::-1])
+            m, half = A @ m, A @ C
+            C = half + half.T
             C[acted, acted] += kicked
             if order == 1:
                 m, C = m + f, C + heat

@@ -226,7 +226,9 @@ def stationary(chain: Chain, baths: Sequence[Langevin], noise: Noise | None = No
         with np.errstate(over="raise", invalid="raise"):
             mean = resting(motion, loose)
             source = motion.heat(base)
-            source[motion.acted, motion.acted] += motion.kicked(np.outer(mean, mean))
+            source[motion.acted, motion.acted] += motion.kicked(
+                np.outer(mean, mean)[motion.acted, motion.acted]
+            )
             found, correction = excess(motion, loose, source)
             q, p = centred @ mean[:n], mean[n:]
             qq = base * (gibbs.T @ gibbs) + centred @ found[:n, :n] @ centred.T
