@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ._check import work
 from ._quadrature import WELLS, Gibbs, Scaled, laws
 from ._stretches import power, product
-from .chain import Chain
+from .chain import Chain, parts
 
 MOST_NODES = 1024
 MOST_WORK = 1e13
@@ -84,23 +84,17 @@ class Transfer:
         turning = {abs(law.m) for law in both} if all(law.periodic for law in both) else set()
         self.period = 2 * math.pi / turning.pop() if len(turning) == 1 else math.inf
         if self.period == math.inf:
-            self._refuse()
+            self._refuse(bond)
         self.s = min(law.scale(T) for law in both)
         self.V, self.U = ([Scaled(law, T, self.s) for law in some] for some in (self.bonds, self.pins))
         self._converge()
 
-    def _refuse(self) -> None:
+    def _refuse(self, bond: NDArray[np.intp]) -> None:
         """Refuse a chain of which something can go anywhere."""
-        strong = np.array([*(law.confining for law in self.bonds), False])[self.slot]
-        part = np.cumsum(~strong[:-1])
-        if self.chain.periodic and strong[-1]:
-            part[part == part[-1]] = part[0]
-        held = set(part[np.array([law.confining for law in self.pins])[self.pin]].tolist())
-        for end, site, slot in zip(self.chain.ends, (0, -1), (0, -1), strict=True):
-            if end == "fixed" and strong[slot]:
-                held.add(int(part[site]))
-        loose = [site for site in range(self.chain.n) if part[site] not in held]
-        if loose:
+        strong = np.array([law.confining for law in self.bonds])[bond]
+        part, held = parts(self.chain, strong, np.array([law.confining for law in self.pins])[self.pin])
+        loose = np.flatnonzero(~held[part])
+        if loose.size:
             raise ValueError(
                 f"chain has site {loose[0]}, which neither a pin nor a wall holds; "
                 "allowed: a pin that grows on both sides, no anharmonic pin, or cosines alone, of one m"

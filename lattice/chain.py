@@ -302,6 +302,38 @@ class Chain:
         return np.diff(tension, axis=-1) - self.pin._slope(q)
 
 
+def parts(
+    chain: Chain, joined: NDArray[np.bool_], pinned: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The parts of a chain that hang together by some of its bonds, and whether a pin or a wall holds them.
+
+    Parameters
+    ----------
+    chain : Chain
+        What falls into parts.
+    joined : (n_bonds,) array of bool
+        The bonds that do not cut it.
+    pinned : (n,) array of bool
+        The sites whose pins hold them.
+
+    Returns
+    -------
+    part : (n,) array
+        The number of the part to which each site belongs, ascending from 0 along the chain.
+    held : (parts,) array of bool
+    """
+    beside = chain._slots(joined) != 0
+    part = np.cumsum(~beside[:-1])
+    if chain.periodic and beside[0]:  # over the end of the ring
+        part[part == part[-1]] = part[0]
+    part = np.unique(part, return_inverse=True)[1]
+    held = np.bincount(part, pinned) > 0
+    for end, site, slot in zip(chain.ends, (0, -1), (0, -1), strict=True):
+        if end == "fixed" and beside[slot]:
+            held[part[site]] = True
+    return part, held
+
+
 @dataclass(frozen=True, eq=False)
 class State:
     """Displacements and momenta of an ensemble.

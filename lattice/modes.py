@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._check import brief, finite, instance, shown, work
-from .chain import Chain
+from .chain import Chain, parts
 
 __all__ = ["NormalModes", "normal_modes"]
 
@@ -34,26 +34,20 @@ class NormalModes:
     __repr__ = brief
 
 
-def _parts(chain: Chain) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _translations(chain: Chain) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """The translations of what bonds hold together, unit vectors (parts, n), and which a pin or a wall holds.
 
     Bonds without stiffness cut the chain.  The translation of a part that nothing holds costs no energy.
     """
-    n = chain.n
     bonds = np.broadcast_to(chain.bond.curvature(0.0), chain.n_bonds) != 0
-    held = np.broadcast_to(chain.pin.curvature(0.0), n) != 0
-    beside = chain._slots(bonds)  # to the left of each site, and to the right of the last
-    part = np.cumsum(beside[:n] == 0)
-    if chain.periodic and bonds[-1]:
-        part[part == part[-1]] = part[0]  # over the end of the ring
-    for end, site, slot in zip(chain.ends, (0, -1), (0, n), strict=True):
-        if end == "fixed" and beside[slot]:
-            held = held | (part == part[site])
-    shapes = np.array([part == name for name in np.unique(part)], dtype=np.float64)
-    return shapes / np.sqrt(shapes.sum(axis=1, keepdims=True)), shapes @ held > 0
+    part, held = parts(chain, bonds, np.broadcast_to(chain.pin.curvature(0.0), chain.n) != 0)
+    shapes = (part == np.arange(held.size)[:, None]).astype(np.float64)
+    return shapes / np.sqrt(shapes.sum(axis=1, keepdims=True)), held
 
 
-def _soft(chain: Chain, parts: NDArray[np.float64], held: NDArray[np.bool_]) -> tuple[NDArray, NDArray]:
+def _soft(
+    chain: Chain, translations: NDArray[np.float64], held: NDArray[np.bool_]
+) -> tuple[NDArray, NDArray]:
     """Frequencies, the highest first, and modes in columns, to relative round-off however soft they are.
 
     Without negative coefficients the energy is a sum of squares, and the frequencies are the singular
@@ -63,8 +57,8 @@ def _soft(chain: Chain, parts: NDArray[np.float64], held: NDArray[np.bool_]) -> 
     """
     from scipy.linalg import lapack  # a good part of the import, and few chains need it
 
-    others = np.linalg.qr(parts.T, mode="complete")[0][:, len(parts) :]
-    basis = np.concatenate([parts[held].T, others], axis=1)
+    others = np.linalg.qr(translations.T, mode="complete")[0][:, len(translations) :]
+    basis = np.concatenate([translations[held].T, others], axis=1)
     stiffness = np.concatenate([np.broadcast_to(chain.bond.curvature(0.0), chain.n_bonds),
                                 np.broadcast_to(chain.pin.curvature(0.0), chain.n)])  # fmt: skip
     rows = np.concatenate([chain._stretches(basis.T).T, basis])[stiffness > 0]
@@ -104,8 +98,8 @@ def normal_modes(chain: Chain) -> NormalModes:
     """
     instance("chain", chain, Chain, "a Chain")
     work("chain", chain, float(chain.n) ** 3, MOST_STEPS)
-    matrix, (parts, held) = chain.stiffness_matrix(), _parts(chain)
-    still = parts[~held]
+    matrix, (translations, held) = chain.stiffness_matrix(), _translations(chain)
+    still = translations[~held]
     moving = chain.n - len(still)
     scale = np.abs(matrix).sum(axis=1).max()  # at least the largest ω²
     if len(still):  # far above all others, which are then orthogonal to them
@@ -118,7 +112,7 @@ def normal_modes(chain: Chain) -> NormalModes:
             raise ValueError(f"chain has a mode of ω² = {squares[0]:.3g}; allowed: ω² ≥ 0 for every mode")
         frequencies = np.sqrt(np.where(squares > roundoff, squares, 0.0))
     elif moving and squares[0] < SOFT * scale:
-        frequencies, columns = (found[..., ::-1] for found in _soft(chain, parts, held))
+        frequencies, columns = (found[..., ::-1] for found in _soft(chain, translations, held))
     else:
         frequencies = np.sqrt(squares)
     return NormalModes(

@@ -24,6 +24,7 @@ from lattice import (
     energy,
     site_energy,
 )
+from lattice.chain import parts
 
 ENDS = ["periodic", "fixed", "free", ("fixed", "free"), ("free", "fixed"), ("periodic", "periodic")]
 N = 5
@@ -468,3 +469,20 @@ def test_chains_with_the_same_parts_are_equal():
     others = [Chain(4), Chain(5), Chain(4, Bond(chi=2)), Chain(4, pin=Pin(chi=1)), Chain(4, boundary="free")]
     assert len(set(others)) == 5
     assert Chain(4) != Bond()
+
+
+@pytest.mark.parametrize(
+    ("boundary", "joined", "pinned", "part", "held"),
+    [
+        ("periodic", [1, 1, 0, 1], [0, 0, 0, 0], [0, 0, 0, 0], [False]),
+        ("periodic", [0, 1, 0, 1], [0, 1, 0, 0], [0, 1, 1, 0], [False, True]),
+        ("periodic", [0, 0, 0, 0], [0, 0, 0, 1], [0, 1, 2, 3], [False, False, False, True]),
+        ("free", [1, 0, 1], [0, 0, 1, 0], [0, 0, 1, 1], [False, True]),
+        ("fixed", [1, 1, 0, 1, 1], [0, 0, 0, 0], [0, 0, 1, 1], [True, True]),
+        (("fixed", "free"), [0, 1, 0, 1], [0, 0, 0, 0], [0, 0, 1, 1], [False, False]),
+        (("free", "fixed"), [0, 1, 1, 1], [1, 0, 0, 0], [0, 1, 1, 1], [True, True]),
+    ],
+)
+def test_parts_hang_together(boundary, joined, pinned, part, held):
+    found = parts(Chain(4, boundary=boundary), np.array(joined, bool), np.array(pinned, bool))
+    assert [some.tolist() for some in found] == [part, held]

@@ -1,188 +1,131 @@
-r"""The motion of a harmonic chain, site by site, without rounding: springs, walls, pins, friction, noise."""
+r"""The linear motion of a harmonic chain between baths, with a noise, and its moments.
+
+With the coordinates :math:`x = (s, p)`, the mean m and the covariance C obey
+
+.. math:: \dot m = Am + f, \qquad \dot C = AC + CA^\top + D + R(C + mm^\top),
+
+where A holds springs, friction and what the noise does to means, and R the rest (see `_closure`).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse
+from numpy.typing import NDArray
 
 from ..chain import Chain
-from ._closure import Groups, bond_sites
-from ._linear import Entries, Floats, Indices, Linear
+from ..noise import Langevin
+from ._closure import Groups
 
-__all__ = ["Motion", "diagonal", "heat_is_trapped", "joined", "mean_motion"]
+__all__ = ["Motion", "advanced"]
 
-WIDEST = 1e50  # the largest factor between two rates
-
-
-def joined(*parts: Entries) -> Entries:
-    rows, columns, values = (np.concatenate(some) for some in zip(*parts, strict=True))
-    return rows, columns, values
-
-
-def diagonal(values: Floats) -> Entries:
-    place = np.arange(values.size)
-    return place, place, values
+LONGEST = 6.0  # of a step of the Taylor series, in units of the norm of the equations
+ROUNDING = 1e-17
 
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    r"""The motion :math:`\dot y = Bp`, :math:`\dot p = -Fy - \Gamma p` of a harmonic chain, and its noise.
+    r"""The motion :math:`dx = (Ax + f)\,dt`, baths and a noise.
 
     Attributes
     ----------
-    n, w : int
-        Number of sites and of coordinates y: the displacements, or the stretches if these flip.
-    spread, pull : Entries
-        B and F.
-    friction : (n,) array
-        The diagonal of Γ.
-    stiffness : (w,) array
-        Square roots of the stiffnesses of y; without any springs 1.
-    loose : (n,) array
-        The number of the piece that a site belongs to if neither pin nor wall holds it; else -1.
+    drift : (2n, 2n) sparse array
+        A; all its entries are rates.
+    friction, force, temperature : (n,) array
+        Of the baths, 0 where none is.
     noise : Groups or None
-        Of strength 1.
-    unit : float
-        The unit of all rates, the strength of the noise if there is one; that of y is its reciprocal.
+        The noise; `acted` is the slice of x on which it acts.
+    to_s, to_q : (n, n) array
+        Take q to the first half of x, and back: displacements, or stretches if these flip.
     """
 
-    n: int
-    w: int
-    spread: Entries
-    pull: Entries
-    friction: Floats
-    stiffness: Floats
-    loose: Indices
+    drift: scipy.sparse.csr_array
+    friction: NDArray[np.float64]
+    force: NDArray[np.float64]
+    temperature: NDArray[np.float64]
     noise: Groups | None
-    unit: float
+    acted: slice
+    to_s: NDArray[np.float64]
+    to_q: NDArray[np.float64]
 
     @classmethod
-    def of(cls, chain: Chain, friction: Floats, noise: Groups | None) -> Motion:
-        """The motion of a chain.
-
-        Raises
-        ------
-        ValueError
-            If two of its rates differ by more than a factor of 1e50.
-        """
-        n, w = chain.n, chain.n_bonds
-        chi, pin = np.broadcast_to(chain.bond.chi, w), np.broadcast_to(chain.pin.chi, n)
-        strength = 0.0 if noise is None else noise.strength
-        rates = np.concatenate([np.sqrt(np.abs(chi)), np.sqrt(np.abs(pin)), friction, [strength]])
-        fastest, slowest = rates.max(), rates[rates > 0].min(initial=np.inf)
-        if fastest > WIDEST * slowest:
-            raise ValueError(
-                f"chain, baths and noise have rates from {slowest:.1e} to {fastest:.1e}; "
-                f"allowed: a factor of {WIDEST:.0e} between them"
-            )
-        # in units of the noise what it does are integers, which cancel exactly
-        unit = strength or fastest or 1.0
-        chi, pin = chi / unit / unit, pin / unit / unit
-        left, right = bond_sites(chain)
-        ends = ((left >= 0, left, -1.0), (right >= 0, right, 1.0))
-        inner = (left >= 0) & (right >= 0)
+    def of(cls, chain: Chain, baths: Sequence[Langevin], noise: Groups | None) -> Motion:
+        """The motion of a chain with baths at sites that exist."""
+        n, bonds = chain.n, chain.n_bonds
+        bath = np.zeros((3, n))
+        for one in baths:
+            bath[:, one.site] = one.friction, one.force, one.temperature
+        to_s, pull, acted = np.eye(n), chain.stiffness_matrix(), slice(n, 2 * n)
+        # a power of 2 turns displacements into momenta: then all entries of the drift are rates, unrounded
+        unit = 2.0 ** round(0.5 * math.log2(np.linalg.norm(pull, np.inf) or 1.0))
         if noise is not None and noise.on_stretches:
-            bond, site, sign = spread = joined(
-                *((np.flatnonzero(on), at[on], np.full(on.sum(), sign)) for on, at, sign in ends)
-            )
-            pull, stiffness = (site, bond, sign * chi[bond]), np.sqrt(chi)
-        else:
-            w, spread = n, diagonal(np.ones(n))
-            own = [(at[on], at[on], chi[on]) for on, at, _ in ends]
-            across = [(a[inner], b[inner], -chi[inner]) for a, b in ((left, right), (right, left))]
-            pull = joined(*own, *across, diagonal(pin))
-            stiffness = np.sqrt(np.bincount(pull[0], np.abs(pull[2]), n))
-        stiffness[stiffness == 0] = stiffness.max() or 1.0
-
-        springs = inner & (chi != 0)
-        graph = scipy.sparse.coo_array((chi[springs], (left[springs], right[springs])), shape=(n, n))
-        pieces, piece = scipy.sparse.csgraph.connected_components(graph, directed=False)
-        held = np.zeros(pieces, dtype=bool)
-        held[piece[pin != 0]] = True
-        for on, at, _ in ends:
-            held[piece[at[on & ~inner & (chi != 0)]]] = True
-        loose = np.where(held, -1, np.cumsum(~held) - 1)[piece]
+            # the stretches, and without a wall the place of the first site, which no flip moves
+            gradient = chain.stretches(to_s).T
+            to_s = np.concatenate([gradient, to_s[: n - bonds]])
+            pull = np.zeros((n, n))
+            pull[:, :bonds] = gradient.T * np.broadcast_to(chain.bond.chi, bonds)
+            acted = slice(0, noise.n)
+        drift = np.block([[np.zeros((n, n)), unit * to_s], [-pull / unit, -np.diag(bath[0])]])
         if noise is not None:
-            noise = replace(noise, strength=1.0)
-        return cls(n, w, spread, pull, friction / unit, stiffness, loose, noise, unit)
+            drift[acted, acted] += noise.matrix()
+        return cls(
+            scipy.sparse.csr_array(drift), *bath, noise, acted, unit * to_s, np.linalg.inv(to_s) / unit
+        )
 
     @property
-    def first_loose(self) -> Indices:
-        """The first site of each loose piece."""
-        return np.unique(self.loose, return_index=True)[1][int((self.loose < 0).any()) :]
+    def constant(self) -> NDArray[np.float64]:
+        """f."""
+        return np.concatenate([np.zeros_like(self.force), self.force])
+
+    def heat(self, base: float = 0.0) -> NDArray[np.float64]:
+        """D, (2n, 2n), less that of baths of one temperature."""
+        heat = np.where(self.friction > 0, 2 * self.friction * (self.temperature - base), 0.0)
+        return np.diag(np.concatenate([np.zeros_like(heat), heat]))
+
+    def kicked(self, second: NDArray[np.float64]) -> NDArray[np.float64] | float:
+        """R of second moments, both of what the noise acts on."""
+        return 0.0 if self.noise is None else self.noise.source(second)
 
     @property
-    def on_stretches(self) -> bool:
-        """Whether y are the stretches."""
-        return self.noise is not None and self.noise.on_stretches
-
-    @property
-    def turning(self) -> Entries:
-        """What the noise does to the means of what it acts on: y if they are the stretches, else p."""
-        if self.noise is None:
-            return diagonal(np.zeros(0))
-        matrix = self.noise.matrix()
-        return *np.nonzero(matrix), matrix[matrix != 0]
-
-    def displacements(self, y: Floats) -> Floats:
-        """The displacements (n, ...) of coordinates (w, ...), in loose pieces from their centres of mass."""
-        q = y.copy()
-        if self.on_stretches and self.w < self.n:
-            q = np.concatenate([np.zeros_like(y[:1]), np.cumsum(y, axis=0)])
-        elif self.on_stretches and np.count_nonzero(self.spread[0] == 0) == 1:  # a wall on the left
-            q = np.cumsum(y, axis=0)
-        elif self.on_stretches:
-            q = -np.cumsum(y[::-1], axis=0)[::-1]
-        for piece in range(self.first_loose.size):
-            q[self.loose == piece] -= q[self.loose == piece].mean(axis=0)
-        return q / self.unit
+    def pace(self) -> float:
+        """Steps of the series a unit of time: they are no longer than `LONGEST`."""
+        with np.errstate(over="ignore"):  # an infinite number of steps is refused like any that is too large
+            bound = 2 * abs(self.drift).sum(axis=1).max()
+            if self.noise is not None:
+                kick = np.abs(self.noise.kick).sum(axis=1).max() ** 2
+                bound += self.noise.index.shape[1] * self.noise.weight * kick * self.noise.strength
+        return float(bound) / LONGEST
 
 
-def mean_motion(motion: Motion, force: Floats) -> tuple[Floats, Floats, Floats]:
-    """The stationary means of y, what they lost by rounding, and those of p, under constant forces.
+def advanced(
+    motion: Motion, mean: NDArray[np.float64], covariance: NDArray[np.float64], duration: float, steps: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    r"""Mean and covariance a time later, by the Taylor series of the exact solution in so many steps.
 
-    Without flips of stretches each piece of the chain moves as a whole, and only if nothing holds it.
-    The place of such a piece is that of its first site, and arbitrary.
-
-    Raises
-    ------
-    Unsolved
-        If there is none.
+    The terms of :math:`mm^\top`, which the noise turns into heat, are sums of products of those of m: so the
+    covariance is never a difference of large moments.
     """
-    n, w = motion.n, motion.w
-    if not force.any():
-        return np.zeros(w), np.zeros(w), np.zeros(n)
-    turning, damping = motion.turning, diagonal(-motion.friction)
-    if motion.on_stretches:
-        (i, j, a), (k, m, b) = motion.spread, motion.pull
-        entries = joined(turning, (i, j + w, a), (k + w, m, -b), (damping[0] + w, damping[1] + w, damping[2]))
-        weights = np.concatenate([motion.stiffness, np.ones(n)])
-        found, low, _ = Linear(entries, weights[None]).solve(np.concatenate([np.zeros(w), -force]))
-        return found[:w], low[:w], found[w:]
-    # in place of the displacement of the first site of a loose piece: its velocity
-    first, moving = motion.first_loose, motion.loose >= 0
-    (i, j, a), (k, m, b) = motion.pull, joined(turning, damping)
-    inner, dragged = ~np.isin(j, first), moving[m]
-    drag = (k[dragged], first[motion.loose[m[dragged]]], b[dragged])
-    weights = motion.stiffness.copy()
-    weights[first] = 1.0
-    y, low, _ = Linear(joined((i[inner], j[inner], -a[inner]), drag), weights[None]).solve(-force)
-    p = np.zeros(n)
-    p[moving] = y[first[motion.loose[moving]]]
-    y[first] = low[first] = 0.0
-    return y, low, p
-
-
-def heat_is_trapped(chain: Chain, acting: Groups, friction: Floats) -> bool:
-    """Whether some part of a noisy chain exchanges no energy with a bath."""
-    first, second = bond_sites(chain)
-    springs = (first >= 0) & (second >= 0) & (np.broadcast_to(chain.bond.chi, chain.n_bonds) != 0)
-    first, second = first[springs], second[springs]
-    if not acting.on_stretches:
-        first = np.concatenate([first, acting.index[:, :-1].ravel()])
-        second = np.concatenate([second, acting.index[:, 1:].ravel()])
-    graph = scipy.sparse.coo_array((np.ones(first.size), (first, second)), shape=(chain.n, chain.n))
-    parts, part = scipy.sparse.csgraph.connected_components(graph, directed=False)
-    return len(set(part[friction > 0])) < parts
+    A, f, acted, heat = motion.drift, motion.constant, motion.acted, motion.heat()
+    step = duration / steps
+    sizes = np.cumprod(step * motion.pace * LONGEST / np.arange(1, 100))
+    terms = 1 + int(np.argmax(sizes < ROUNDING))
+    for _ in range(steps):
+        m, C, means = mean, covariance, []
+        for order in range(1, terms + 1):
+            means.append(m[acted])
+            kicked = motion.kicked(C[acted, acted] + np.transpose(means) @ means[::-1])
+            m, half = A @ m, A @ C
+            C = half + half.T
+            C[acted, acted] += kicked
+            if order == 1:
+                m, C = m + f, C + heat
+            m *= step / order
+            C *= step / order
+            mean, covariance = mean + m, covariance + C
+        # round-off that is not symmetric would grow: the equations only damp what is
+        covariance = 0.5 * (covariance + covariance.T)
+    return mean, covariance

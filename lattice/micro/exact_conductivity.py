@@ -12,7 +12,7 @@ import scipy.integrate
 from numpy.typing import ArrayLike, NDArray
 
 from .._check import instance, shown, work
-from ..chain import Bond, Chain, Pin
+from ..chain import Chain
 from ..noise import Noise
 from ..waves import dispersion, group_velocity, wave_numbers
 from ._closure import groups
@@ -122,17 +122,13 @@ def exact_kappa(chain: Chain, noise: Noise) -> Conductivity:
     place = np.arange(len(acting.mean))
     apart = place - place[:, None]
     uniform = -acting.mean.sum()  # the damping at k = 0, in units of the strength of the noise
-
-    # in units of the largest coefficient
-    stiffest = max(abs(float(chain.bond.chi)), float(chain.pin.chi)) or 1.0
-    chi, pin = float(chain.bond.chi) / stiffest, float(chain.pin.chi) / stiffest
+    chi, pin = float(chain.bond.chi), float(chain.pin.chi)
     if 0 < pin < WEAKEST * abs(chi):
-        raise ValueError(f"pin.chi = {chain.pin.chi!r}; allowed: 0, or at least {WEAKEST:.0e} of bond.chi")
-    scaled = Chain(chain.n, Bond(chi=chi), Pin(chi=pin))
+        raise ValueError(f"pin.chi = {pin!r}; allowed: 0, or at least {WEAKEST:.0e} of bond.chi")
 
     def share(k: ArrayLike) -> NDArray[np.float64]:
         sine = np.sin(np.pi * np.asarray(k)[..., None, None] * apart)
-        return group_velocity(scaled, k) ** 2 / ((2 * acting.mean * sine**2).sum(axis=(-2, -1)) + uniform)
+        return group_velocity(chain, k) ** 2 / ((2 * acting.mean * sine**2).sum(axis=(-2, -1)) + uniform)
 
     ring = float(share(wave_numbers(chain.n)[1:]).sum() / chain.n)
     integral = math.inf
@@ -143,8 +139,8 @@ def exact_kappa(chain: Chain, noise: Noise) -> Conductivity:
     found = Conductivity(
         chain=chain,
         noise=noise,
-        hamiltonian=stiffest * integral / acting.strength,
-        ring=stiffest * ring / acting.strength,
+        hamiltonian=integral / acting.strength,
+        ring=ring / acting.strength,
         carried=float((acting.kick**2 * apart**2).sum() / 4 * acting.weight) * acting.strength,
     )
     beyond = not math.isfinite(found.ring + found.carried)
@@ -156,18 +152,22 @@ def exact_kappa(chain: Chain, noise: Noise) -> Conductivity:
 
 
 def _integral(share: Callable[[ArrayLike], NDArray[np.float64]], chi: float, pin: float) -> float:
-    """The integral over all wave numbers of an even function that bends where the waves are softest."""
+    """The integral over all wave numbers of an even function that bends where the waves are softest.
+
+    There, k is counted as knee × sinh u: so the bend is as wide as the rest, however close to the end it is.
+    """
     soft = pin if chi > 0 else pin + 4 * chi  # the least ω², at k = 0 or at k = 1/2
-    knee = math.sqrt(max(soft, 0.0) / abs(chi)) / (2 * math.pi)
-    # which an adaptive rule would not find by itself
-    points = knee * 10.0 ** np.arange(-1, 40)
-    points = points[(points > 0) & (points < 0.5)]
-    points = points if chi > 0 else 0.5 - points
+    knee = math.sqrt(max(soft, 0.0) / abs(chi)) / (2 * math.pi) or 1.0
+
+    def stretched(u: float) -> float:
+        k = min(knee * math.sinh(u), 0.5)
+        return float(share(k if chi > 0 else 0.5 - k)) * knee * math.cosh(u)
+
     with warnings.catch_warnings():
         warnings.simplefilter("error", scipy.integrate.IntegrationWarning)
         try:
             half, _ = scipy.integrate.quad(
-                share, 0.0, 0.5, epsabs=0.0, epsrel=1e-11, limit=400, points=points if points.size else None
+                stretched, 0.0, math.asinh(0.5 / knee), epsabs=0.0, epsrel=1e-11, limit=400
             )
         except scipy.integrate.IntegrationWarning as error:
             raise RuntimeError("the integral over k is not found to 1e-11") from error

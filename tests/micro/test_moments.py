@@ -421,11 +421,11 @@ def test_damped_momenta_are_the_closed_form_to_round_off(time):
     (end,) = evolve(chain, start, [time], baths)
     left = np.exp(-friction * time)
     limit = force / friction
-    np.testing.assert_allclose(end.mean_p, limit + (begin - limit) * left, rtol=0, atol=2e-15)
+    np.testing.assert_allclose(end.mean_p, limit + (begin - limit) * left, rtol=0, atol=2e-14)
     moved = limit * time + (begin - limit) * (1 - left) / friction
-    np.testing.assert_allclose(end.mean_q, moved, rtol=0, atol=2e-15)
+    np.testing.assert_allclose(end.mean_q, moved, rtol=0, atol=2e-14)
     kept = bath + (np.array([5.0, 2.0]) - bath) * left**2
-    np.testing.assert_allclose(end.temperatures, kept, rtol=0, atol=4e-15)
+    np.testing.assert_allclose(end.temperatures, kept, rtol=0, atol=5e-14)
     np.testing.assert_allclose(end.pp[0, 1], 0.0, atol=1e-300)
 
 
@@ -440,7 +440,7 @@ def test_oscillators_are_the_closed_form_to_round_off(square, time, steps):
     start = Moments(chain, [1.0, 0.0], [0.0, frequency], np.diag([1.0, 0.0]), zero, np.diag([0.0, square]))
     (end,) = evolve(chain, start, [time])
     cosine, sine = math.cos(frequency * time), math.sin(frequency * time)
-    error = 4e-15 * steps
+    error = 2e-14 * steps
     np.testing.assert_allclose(end.mean_q, [cosine, sine], rtol=0, atol=error)
     np.testing.assert_allclose(end.mean_p / frequency, [-sine, cosine], rtol=0, atol=error)
     np.testing.assert_allclose(np.diag(end.qq), [cosine**2, sine**2], rtol=0, atol=error)
@@ -457,15 +457,8 @@ def test_a_mean_that_noise_wears_off_becomes_heat_to_round_off(noise, time):
     chain, zero = Chain(2, Bond(chi=0.0), boundary="free"), np.zeros((2, 2))
     start = Moments(chain, [0, 0], [1.0, -1.0], zero, zero, zero)
     (end,) = evolve(chain, start, [time], noise=noise)
-    np.testing.assert_allclose(end.mean_p, np.array([1, -1]) * math.exp(-1.4 * time), rtol=0, atol=1e-15)
-    np.testing.assert_allclose(end.temperatures, 1 - math.exp(-2.8 * time), rtol=0, atol=2e-15)
-
-
-def test_a_series_that_does_not_end_is_refused(monkeypatch):
-    monkeypatch.setattr("lattice.micro._closure.TERMS", 5)
-    chain = Chain(4, pin=Pin(chi=1.0))
-    with pytest.raises(RuntimeError, match="not ended after 5 terms"):
-        evolve(chain, stationary(chain, [Langevin(0, 1.0), Langevin(1, 2.0)]), [1.0])
+    np.testing.assert_allclose(end.mean_p, np.array([1, -1]) * math.exp(-1.4 * time), rtol=0, atol=2e-14)
+    np.testing.assert_allclose(end.temperatures, 1 - math.exp(-2.8 * time), rtol=0, atol=2e-14)
 
 
 @pytest.mark.parametrize(

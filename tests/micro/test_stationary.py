@@ -1,8 +1,8 @@
-"""Stationary states in hard corners, against exact arithmetic: no digit may be lost without a word."""
+"""Stationary states in hard corners, against exact arithmetic: found to 1e-8, or refused."""
 
+import dataclasses
 import itertools
 from decimal import Decimal, localcontext
-from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -17,8 +17,7 @@ from lattice import (
     VelocityExchange,
     VelocityFlip,
 )
-from lattice.micro import _stationary
-from lattice.micro._linear import Linear, Unsolved, two_product, two_sum
+from lattice.micro import moments
 from lattice.micro.moments import StationaryMoments, stationary
 
 KINDS = [VelocityFlip, StretchFlip, VelocityExchange, ThreeSiteRotation]
@@ -164,17 +163,17 @@ def _exact(chain, baths, noise):
 
 
 def corners(kind):
-    """Small chains between two baths, over ten to sixteen decades: every 29th of a grid."""
-    sizes, pins, rates = (2, 3, 4), (0.0, 1e-8, 1e-4, 1.0, 1e4, 1e6, 1e8), (1e-6, 1e-3, 1.0, 1e3, 1e5, 1e8)
-    frictions = ((1.0, 1.0), (1e-3, 2.0), (1e3, 1e3), (1e-6, 1e6))
+    """Small chains between two baths, of rates that differ by up to 1e7: every 17th of a grid."""
+    sizes, pins, rates = (2, 3, 4), (0.0, 1e-4, 1.0, 1e4, 1e6), (1e-3, 1.0, 1e3, 1e4)
+    frictions = ((1.0, 1.0), (1e-3, 2.0), (1e3, 1e3))
     boundaries = ("free", ("free", "fixed"), ("fixed", "free")) if kind is StretchFlip else BOUNDARIES
     if kind is StretchFlip:
         pins = (0.0,)
     if kind is type(None):
-        # a pin of 1e8 hides the damping of the middle in rounding: see below
+        # a pin of 1e6 hides the damping of the middle in rounding: see below
         pins, rates = pins[:-1], (0.0,)
     grid = itertools.product(sizes, boundaries, pins, rates, frictions, (0.0, 1.5))
-    for n, boundary, pin, rate, friction, force in itertools.islice(grid, 0, None, 29):
+    for n, boundary, pin, rate, friction, force in itertools.islice(grid, 0, None, 17):
         if n == 2 and (boundary == "periodic" or kind is ThreeSiteRotation):
             continue
         chain = Chain(n, Bond(chi=1.3), Pin(chi=pin), boundary)
@@ -183,18 +182,18 @@ def corners(kind):
 
 
 @pytest.mark.parametrize("kind", [type(None), *KINDS])
-def test_hard_corners_keep_all_digits(kind):
+def test_hard_corners_keep_their_digits(kind):
     for chain, baths, noise in corners(kind):
         case = f"{chain.n} {chain.boundary} pin {chain.pin.chi} {baths} {noise}"
         found = stationary(chain, baths, noise)
         temperatures, powers, qq = exact(chain, baths, noise)
         scale = max(temperatures.max(), 2.0)
-        np.testing.assert_allclose(found.temperatures, temperatures, rtol=0, atol=1e-15 * scale, err_msg=case)
+        np.testing.assert_allclose(found.temperatures, temperatures, rtol=0, atol=1e-9 * scale, err_msg=case)
         work = max(abs(bath.force * found.mean_p[bath.site]) for bath in baths)
-        size = 1e-11 * np.abs(powers).max() + 1e-15 * work
+        size = 1e-8 * np.abs(powers).max() + 1e-14 * work
         np.testing.assert_allclose(found.bath_powers, powers, rtol=0, atol=size, err_msg=case)
-        np.testing.assert_allclose(found.qq, qq, rtol=0, atol=1e-10 * np.abs(qq).max(), err_msg=case)
-        assert found.residual < 1e-16, case
+        np.testing.assert_allclose(found.qq, qq, rtol=0, atol=1e-9 * np.abs(qq).max(), err_msg=case)
+        assert found.residual < 1e-8, case
 
 
 def test_the_oracle_tells_rates_apart():
@@ -215,15 +214,15 @@ def test_equal_baths_are_equilibrium_to_the_last_bit(n, boundary, pin, rate):
         found = stationary(chain, baths, VelocityFlip(rate))
         assert found.pp.tolist() == np.eye(n).tolist()
         assert not found.qp.any()
-        assert found.bath_powers.tolist() == [0.0, 0.0]
+        assert not found.bath_powers.any()
         # and a small difference is no smaller than it should be
         baths[1] = Langevin(-1, 1.5, frictions[1])
         temperatures, powers, _ = exact(chain, baths, VelocityFlip(rate))
         found = stationary(chain, baths, VelocityFlip(rate))
-        np.testing.assert_allclose(found.temperatures, temperatures, rtol=1e-15)
-        np.testing.assert_allclose(found.bath_powers, powers, rtol=1e-12)
+        np.testing.assert_allclose(found.temperatures, temperatures, rtol=1e-9)
+        np.testing.assert_allclose(found.bath_powers, powers, rtol=1e-8)
         inner = slice(int(chain.ends[0] == "fixed"), None)
-        np.testing.assert_allclose(found.energy_currents[inner][: n - 1], powers[0], rtol=1e-12)
+        np.testing.assert_allclose(found.energy_currents[inner][: n - 1], powers[0], rtol=1e-8)
 
 
 @pytest.mark.parametrize("kind", [VelocityExchange, ThreeSiteRotation])
@@ -233,21 +232,21 @@ def test_fast_noise_that_carries_heat_is_solved(kind, boundary):
         chain, baths = Chain(3, Bond(chi=1.0), Pin(chi=pin), boundary), (Langevin(0, 2.0), Langevin(-1, 1.0))
         temperatures, powers, _ = exact(chain, baths, kind(1e3))
         found = stationary(chain, baths, kind(1e3))
-        np.testing.assert_allclose(found.temperatures, temperatures, rtol=1e-15)
-        np.testing.assert_allclose(found.bath_powers, powers, rtol=1e-13)
+        np.testing.assert_allclose(found.temperatures, temperatures, rtol=1e-12)
+        np.testing.assert_allclose(found.bath_powers, powers, rtol=1e-10)
 
 
 @pytest.mark.parametrize("kind", [VelocityFlip, StretchFlip])
 @pytest.mark.parametrize("n", [3, 17, 64])
 def test_flips_of_any_rate_are_the_closed_form(n, kind):
-    for friction, rate, chi in itertools.product((1e-4, 1.0, 1e4), (1e-3, 1.0, 1e8), (1.0, 1e6)):
+    for friction, rate, chi in itertools.product((1e-3, 1.0, 1e3), (1e-3, 1.0, 1e3), (1.0, 1e6)):
         if kind is StretchFlip and (friction, chi) != (1.0, 1.0):
             continue
         baths = Langevin(0, 2.0, friction), Langevin(-1, 1.0, friction)
         found = stationary(Chain(n, Bond(chi=chi), boundary="free"), baths, kind(rate))
         exact_power = 1 / (4 * rate * (n - 1) / chi + 2 * friction / chi + 2 / friction)
-        np.testing.assert_allclose(found.bath_powers, [exact_power, -exact_power], rtol=1e-12)
-        np.testing.assert_allclose(found.energy_currents, exact_power, rtol=1e-12)
+        np.testing.assert_allclose(found.bath_powers, [exact_power, -exact_power], rtol=1e-9)
+        np.testing.assert_allclose(found.energy_currents, exact_power, rtol=1e-9)
 
 
 @pytest.mark.parametrize("n", [3, 4, 5, 8, 16, 31])
@@ -268,41 +267,63 @@ def test_a_damping_lost_in_rounding_is_refused():
         stationary(Chain(3, Bond(chi=1.3), Pin(chi=1e8)), [Langevin(0, 2.0, 1e3), Langevin(-1, 0.5, 1e3)])
 
 
-@pytest.mark.parametrize("kind", [VelocityFlip, VelocityExchange, ThreeSiteRotation])
-def test_a_state_lost_in_rounding_is_refused(kind):
-    """A pin below the rounding of the springs."""
-    chain = Chain(4, Bond(chi=1.0), Pin(chi=1e-20), "free")
-    with pytest.raises(RuntimeError, match="lost in rounding errors"):
-        stationary(chain, [Langevin(0, 2.0), Langevin(-1, 1.0, 0.3)], kind(1.0))
-
-
 def test_rates_too_far_apart_are_refused():
     baths = Langevin(0, 2.0), Langevin(-1, 1.0)
-    with pytest.raises(ValueError, match=r"rates from 1\.0e\+00 to 1\.0e\+60; allowed: a factor of 1e\+50"):
-        stationary(Chain(3, boundary="fixed"), baths, VelocityFlip(1e60))
+    chain = Chain(3, boundary="fixed")
+    allowed = r"allowed: a factor of 1e\+07 between them"
+    with pytest.raises(ValueError, match=r"rates from 1\.0e\+00 to 1\.0e\+09; " + allowed):
+        stationary(chain, baths, VelocityFlip(1e9))
+    with pytest.raises(ValueError, match=allowed):
+        stationary(chain, [Langevin(0, 2.0, 1e-9), Langevin(-1, 1.0)])
+    with pytest.raises(ValueError, match=allowed):
+        stationary(Chain(3, Bond(chi=[1.0, 1e-16]), boundary="free"), baths)
+    with pytest.raises(
+        ValueError, match=r"chain has modes of ω = .*; allowed: a factor of 1e\+06 between them"
+    ):
+        stationary(Chain(4, pin=Pin(chi=1e-13), boundary="free"), baths, VelocityFlip(1.0))
+
+
+def test_a_state_lost_in_rounding_is_refused(monkeypatch):
+    """The estimate of the error is honest where a soft wave is hardly let move by fast flips, at ω²/2γ."""
+    chain = Chain(4, Bond(chi=1.3), Pin(chi=1e-11))
+    baths, noise = [Langevin(0, 2.0, 1e-3), Langevin(-1, 0.5, 2.0)], VelocityFlip(1e4)
+    found = stationary(chain, baths, noise)
+    temperatures, powers, _ = exact(chain, baths, noise)
+    np.testing.assert_allclose(found.temperatures, temperatures, rtol=1e-7)
+    np.testing.assert_allclose(found.bath_powers, powers, rtol=1e-7)
+    monkeypatch.setattr(moments, "LARGEST_ERROR", 1e-13)
+    with pytest.raises(RuntimeError, match="lost in rounding errors: they are about"):
+        stationary(chain, baths, noise)
+
+
+def test_singular_equations_are_refused(monkeypatch):
+    """Were a mode without damping overlooked."""
+    monkeypatch.setattr(moments, "is_damped", lambda motion, loose: True)
+    with pytest.raises((RuntimeError, ValueError), match=r"lost in rounding errors|beyond the floats"):
+        stationary(Chain(4, Bond(chi=0.37)), [Langevin(1, 1.0, 0.8), Langevin(3, 2.0, 0.8)])
 
 
 def test_a_chain_too_long_is_refused():
-    with pytest.raises(ValueError, match=r"chain = .* steps; allowed"):
-        stationary(Chain(20000, boundary="fixed"), [Langevin(0, 2.0), Langevin(-1, 1.0)], VelocityFlip(1.0))
+    with pytest.raises(ValueError, match=r"chain = .* steps; allowed: at most 5e\+02"):
+        stationary(Chain(513, boundary="fixed"), [Langevin(0, 2.0), Langevin(-1, 1.0)], VelocityFlip(1.0))
 
 
-@pytest.mark.parametrize("broken", ["cold", "hot", "given", "flowing"])
+@pytest.mark.parametrize("broken", ["cold", "hot", "flowing", "residual"])
 def test_the_guard_notices(broken):
     """Maximum principle, and what goes in comes out."""
     chain, baths = Chain(4, Bond(chi=1.0), Pin(chi=1.0), "fixed"), (Langevin(0, 2.0), Langevin(-1, 1.0))
     found = stationary(chain, baths, VelocityExchange(0.5))
-    pp, given = found.pp.copy(), np.zeros(4)
-    given[[0, 3]] = found.bath_powers
-    flows = [found.energy_currents, found.noise_currents, given]
-    moments = [found.mean_q, found.mean_p, found.qq, found.qp, pp]
-    _stationary.verify(chain, baths, tuple(moments), tuple(flows))
+    motion = moments.Motion.of(chain, baths, None)
+    moments._verify(found, motion)
+    changes = {"residual": 2e-8} if broken == "residual" else {}
     if broken in ("cold", "hot"):
-        pp[1, 1] = {"cold": 1 - 1e-9, "hot": 2 + 1e-9}[broken]
-    else:
-        flows[2 if broken == "given" else 0][[0, 1]] *= 1 + 1e-5
+        pp = found.pp.copy()
+        pp[1, 1] = {"cold": 1 - 1e-7, "hot": 2 + 1e-7}[broken]
+        changes = {"pp": pp}
+    if broken == "flowing":
+        changes = {"qp": found.qp * (1 + 1e-5)}
     with pytest.raises(RuntimeError, match="lost in rounding errors"):
-        _stationary.verify(chain, baths, tuple(moments), tuple(flows))
+        moments._verify(dataclasses.replace(found, **changes), motion)
 
 
 def test_forces_heat_without_limit_but_never_cool():
@@ -310,8 +331,8 @@ def test_forces_heat_without_limit_but_never_cool():
     baths = Langevin(0, 1.0), Langevin(-1, 1.0, force=5.0)
     found = stationary(chain, baths, VelocityFlip(0.5))
     temperatures, powers, _ = exact(chain, baths, VelocityFlip(0.5))
-    np.testing.assert_allclose(found.temperatures, temperatures, rtol=1e-14)
-    np.testing.assert_allclose(found.bath_powers, powers, rtol=1e-13)
+    np.testing.assert_allclose(found.temperatures, temperatures, rtol=1e-12)
+    np.testing.assert_allclose(found.bath_powers, powers, rtol=1e-12)
     assert found.temperatures.min() > 1.0
 
 
@@ -322,8 +343,8 @@ def test_parts_without_springs_between_them():
     carried = stationary(chain, baths, ThreeSiteRotation(0.5))
     np.testing.assert_allclose(carried.noise_currents[1], carried.bath_powers[0], rtol=1e-13)
     apart = stationary(chain, baths)
-    np.testing.assert_allclose(apart.temperatures, [2.0, 2.0, 1.0, 1.0], rtol=1e-15)
-    np.testing.assert_allclose(apart.bath_powers, 0.0, atol=1e-22)
+    np.testing.assert_allclose(apart.temperatures, [2.0, 2.0, 1.0, 1.0], rtol=1e-14)
+    np.testing.assert_allclose(apart.bath_powers, 0.0, atol=1e-15)
 
 
 def test_a_mode_at_rest_that_is_no_translation_is_refused():
@@ -340,64 +361,3 @@ def test_made_by_hand_it_counts_its_currents_from_its_moments():
     again = StationaryMoments(found.chain, *blocks, baths=found.baths, noise=found.noise)
     for name in ("energy_currents", "noise_currents", "bath_powers"):
         np.testing.assert_allclose(getattr(again, name), getattr(found, name), rtol=1e-12)
-
-
-# --- linear systems -----------------------------------------------------------------------------------
-
-
-def dense(matrix):
-    rows, columns = np.nonzero(np.ones(matrix.shape))
-    return rows, columns, matrix.ravel()
-
-
-def test_an_ill_conditioned_system_is_solved_to_the_last_digit():
-    """A matrix of integers with a condition of 1e10, against fractions."""
-    n = 8
-    whole = np.array([[360360 // (i + j + 1) for j in range(n)] for i in range(n)], dtype=float)
-    right = np.array([1.0, 0.0, -2.0, 3.0, 0.0, 0.0, 1.0, 7.0])
-    rows = [[Fraction(int(a)) for a in row] + [Fraction(int(b))] for row, b in zip(whole, right, strict=True)]
-    for k in range(n):
-        for r in range(n):
-            if r != k:
-                rows[r] = [a - rows[r][k] / rows[k][k] * b for a, b in zip(rows[r], rows[k], strict=True)]
-    solution = [rows[k][n] / rows[k][k] for k in range(n)]
-    assert np.linalg.cond(whole) > 1e9
-    x, low, error = Linear(dense(whole), np.ones((1, n))).solve(right)
-    assert x.tolist() == [float(s) for s in solution]
-    left = [
-        abs(Fraction(a) + Fraction(b) - s) for a, b, s in zip(x.tolist(), low.tolist(), solution, strict=True)
-    ]
-    assert max(left) < 1e-21 * max(abs(s) for s in solution)
-    assert error < 1e-16
-    # several right sides, and one with a part below rounding
-    both, _, _ = Linear(dense(whole), np.ones((1, n))).solve(np.stack([right, 2 * right], axis=1))
-    np.testing.assert_array_equal(both, np.stack([x, 2 * x], axis=1))
-    shifted, rest, _ = Linear(dense(whole), np.ones((1, n))).solve(right, 1e-17 * right)
-    np.testing.assert_allclose((shifted - x) + (rest - low), 1e-17 * x, rtol=1e-4)
-
-
-def test_entries_of_one_place_add_up_without_rounding():
-    entries = np.array([0, 0, 0]), np.array([0, 0, 0]), np.array([1.0, 1e-20, -1.0])
-    with pytest.raises(Unsolved):  # what is left is far below the factors
-        Linear(entries, np.ones((1, 1))).solve(np.ones(1))
-    entries = np.array([0, 0]), np.array([0, 0]), np.array([1.0, 1e-20])
-    x, low, _ = Linear(entries, np.ones((1, 1))).solve(np.ones(1))
-    assert (x[0], low[0]) == (1.0, pytest.approx(-1e-20, rel=1e-6))
-
-
-def test_systems_without_a_solution_are_refused():
-    with pytest.raises(Unsolved, match="empty"):
-        Linear((np.array([0]), np.array([0]), np.ones(1)), np.ones((1, 2)))
-    nearly = np.array([[1.0, 1.0], [1.0, 1.0 + 2**-52]])
-    tilt = np.array([0, 1]), np.array([0, 1]), np.full(2, 1e-12)
-    with pytest.raises(Unsolved, match="relative error"):
-        Linear(dense(nearly), np.ones((1, 2)), tilt=tilt).solve(np.array([1.0, 0.0]))
-
-
-def test_sums_and_products_keep_what_they_round_away():
-    rng = np.random.default_rng(1)
-    a, b = rng.normal(size=(2, 200)) * 10.0 ** rng.integers(-20, 20, (2, 200))
-    for operation, name in ((two_sum, "__add__"), (two_product, "__mul__")):
-        high, low = operation(a, b)
-        for x, y, h, r in zip(*(v.tolist() for v in (a, b, high, low)), strict=True):
-            assert getattr(Fraction(x), name)(Fraction(y)) == Fraction(h) + Fraction(r)
