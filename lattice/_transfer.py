@@ -24,7 +24,7 @@ from .chain import Bond, Chain
 MOST_NODES = 1024
 MOST_WORK = 1e13
 CLOSE = 1e-11  # what another grid may change, of a number or a site
-FAINT = 1e-150  # a weight
+FAINT, LOST = 1e-150, 200.0  # a weight; of such, in logarithms, what a bound may be above Z
 MOST_AT_ONCE, FEW_AT_ONCE = 10**7, 50_000  # numbers of the messages of some replicas, and of one site's
 MOST_CELLS = 1e11  # among which displacements are drawn
 
@@ -87,6 +87,23 @@ class Transfer:
                 now = self._energy(h / finer, half * wider)
         self.thermodynamics = tuple(now.tolist())
         self._place(h, half)
+        if self._most() - now[0] > LOST:
+            raise ValueError(f"chain has weights beyond the floats: its parts pull apart; {WELLS}")
+
+    def _most(self) -> float:
+        """A bound of log Z, by the norms of its factors: far above it, what faint weights say is lost."""
+        slot, pin, links = self.slot.tolist(), self.pin.tolist(), self.chain.n - (not self.chain.periodic)
+        roots = [np.exp(-g.phi(self.x) / 2) for g in self.U]
+
+        @functools.cache
+        def norm(bond: int, left: int, right: int) -> float:
+            return math.log(np.linalg.norm(roots[right][:, None] * self.kernel(bond) * roots[left], 2))
+
+        most = sum(norm(slot[j + 1], pin[j], pin[(j + 1) % self.chain.n]) for j in range(links))
+        if not self.chain.periodic:
+            most += sum(math.log(np.linalg.norm(roots[pin[end]])) for end in (0, -1))
+        lowest = sum(self.V[bond].lowest for bond in slot[self.chain.periodic :])
+        return most + self.chain.n * math.log(self.h) - lowest - sum(self.U[site].lowest for site in pin)
 
     def _place(self, h: float, half: float) -> None:
         """Take the grid of about this step and half width, or that of the circle."""

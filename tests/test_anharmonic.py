@@ -464,6 +464,17 @@ def test_what_has_no_equilibrium_is_refused(chain, message):
         thermal(chain, 1.0, 2, rng=1)
 
 
+def test_parts_that_pull_apart_are_refused_when_cold():
+    """Halves in different wells: all paths from one to the other are too faint."""
+    tilt = np.repeat([0.3, -0.3], 10)
+    chain = Chain(20, Bond(chi=1), Pin(chi=-1, alpha=tilt, beta=1), "free")
+    for T in (0.001, 0.002, 0.005):
+        with pytest.raises(ValueError, match="allowed: a higher temperature, or a smoother law"):
+            log_partition(chain, T)
+    # by sums of exponentials in their logarithms, on a grid of 1601 nodes
+    assert_allclose(log_partition(chain, 0.02) - 10 * math.log(0.04 * math.pi), 278.6301460937838, rtol=1e-10)
+
+
 def test_anharmonic_chains_are_classical_and_warm():
     chain = LARGER["FPUT"]
     for function in (mean_energy, heat_capacity):
