@@ -2,12 +2,13 @@ r"""Pinned chains in equilibrium by the transfer operator.
 
 With the kernel :math:`e^{-[V(q'-q) + U(q)]/T}` the partition function is an integral over one displacement
 after the other.  On a uniform grid each converges faster than any power: with a hundred nodes, about, to
-round-off.  The grid is made finer and wider until nothing changes.  Derivatives are carried along.
+round-off.  The grid is made wider and finer until nothing changes.  Derivatives are carried along.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable
 
@@ -16,60 +17,36 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ._check import work
-from ._quadrature import WELLS, Gibbs, Scaled, laws
+from ._quadrature import WELLS, Gibbs, confines, is_cosine, laws
 from ._stretches import power, product
-from .chain import Chain, parts
+from .chain import Bond, Chain
 
 MOST_NODES = 1024
 MOST_WORK = 1e13
-WIDE = 10  # nodes through which the logarithm of a message is interpolated
-LAGRANGE = np.linalg.inv(np.vander(np.arange(WIDE) - (WIDE - 1) / 2))  # of polynomials through them
+CLOSE = 1e-11  # what another grid may change, of a number or a site
+FAINT, LOST = 1e-150, 200.0  # a weight; of such, in logarithms, what a bound may be above Z
 MOST_AT_ONCE, FEW_AT_ONCE = 10**7, 50_000  # numbers of the messages of some replicas, and of one site's
-MOST_TEETH = 1e11  # among which displacements are drawn
-FAR = 1e4  # an energy over T at which a weight is 0
-LEAST = 1e-300  # of a message
+MOST_CELLS = 1e11  # among which displacements are drawn
+
+Jet = tuple[NDArray[np.float64], float]  # weights, their first and second derivatives, all over e^log; log
 
 
-class Jet:
-    """Weights e^{-φ}, times e^{log}, and the same times a quantity and its square: φ - `energy`, or another.
+def heard(weights: NDArray) -> NDArray[np.float64]:
+    """Weights, 0 for the faintest, whose products are below what floats can hold with all digits."""
+    return np.where(weights > FAINT, weights, 0.0)
 
-    A product of them, of numbers or of operators, is the same of the sum of their quantities.
-    """
 
-    def __init__(self, parts: NDArray, log: float, energy: float) -> None:
-        scale = parts[0].max()
-        if not 0 < scale < math.inf:
-            raise ValueError(f"chain has weights beyond the floats; {WELLS}")
-        self.parts, self.log, self.energy = parts / scale, log + math.log(scale), energy
+def scaled(parts: NDArray, log: float) -> Jet:
+    """Parts whose largest weight is 1."""
+    scale = parts[0].max()
+    if not 0 < scale < math.inf:
+        raise ValueError(f"chain has weights beyond the floats; {WELLS}")
+    return np.where(parts[0] > FAINT * scale, parts / scale, 0.0), log + math.log(scale)
 
-    @classmethod
-    def of(cls, phi: NDArray, shift: float = 0.0, log: float = 0.0, value: NDArray | None = None) -> Jet:
-        """Of energies over T, whose part above `energy` is the quantity unless its value is given."""
-        low = phi.min()
-        above = np.minimum(phi - low, FAR)
-        weights, energy = np.exp(-above), low + shift if value is None else 0.0
-        value = above - shift if value is None else np.where(weights > 0, value, 0.0)
-        return cls(np.stack([weights, value * weights, value**2 * weights]), log - low, energy)
 
-    def __mul__(self, other: Jet) -> Jet:
-        return self._times(other, np.multiply)
-
-    def __matmul__(self, other: Jet) -> Jet:
-        return self._times(other, np.matmul)
-
-    def row(self) -> Jet:
-        """A vector as a matrix of one row."""
-        return Jet(self.parts[:, None, :], self.log, self.energy)
-
-    def transposed(self) -> Jet:
-        return Jet(self.parts.swapaxes(1, 2), self.log, self.energy)
-
-    def trace(self) -> Jet:
-        return Jet(np.trace(self.parts, axis1=1, axis2=2), self.log, self.energy)
-
-    def _times(self, other: Jet, times: Callable) -> Jet:
-        parts = product(self.parts, other.parts, times)
-        return Jet(parts, self.log + other.log, self.energy + other.energy)
+def times(a: Jet, b: Jet, how: Callable = np.matmul) -> Jet:
+    """The product of two operators, or entry by entry."""
+    return scaled(product(a[0], b[0], how), a[1] + b[1])
 
 
 class Transfer:
@@ -77,206 +54,208 @@ class Transfer:
 
     def __init__(self, chain: Chain, T: float) -> None:
         self.chain, self.T = chain, T
-        self.bonds, bond = laws("bond", chain.bond, chain.n_bonds)
-        self.pins, self.pin = laws("pin", chain.pin, chain.n)
-        self.slot = chain._slots(bond + 1.0).astype(int) - 1  # -1 beyond a free end
-        both = [law for law in self.bonds + self.pins if not law.zero]
-        turning = {abs(law.m) for law in both} if all(law.periodic for law in both) else set()
-        self.period = 2 * math.pi / turning.pop() if len(turning) == 1 else math.inf
-        if self.period == math.inf:
-            self._refuse(bond)
-        self.s = min(law.scale(T) for law in both)
-        self.V, self.U = ([Scaled(law, T, self.s) for law in some] for some in (self.bonds, self.pins))
-        self._converge()
-
-    def _refuse(self, bond: NDArray[np.intp]) -> None:
-        """Refuse a chain of which something can go anywhere."""
-        strong = np.array([law.confining for law in self.bonds])[bond]
-        part, held = parts(self.chain, strong, np.array([law.confining for law in self.pins])[self.pin])
-        loose = np.flatnonzero(~held[part])
-        if loose.size:
+        bonds, bond = laws("bond", chain.bond, chain.n_bonds)
+        pins, self.pin = laws("pin", chain.pin, chain.n)
+        self.slot = chain._slots(bond + 1.0).astype(int) - 1  # the bond beside a site; -1 beyond a free end
+        both = [law for law in bonds + pins if not law.is_zero]
+        turning = all(map(is_cosine, both)) and len({abs(law.m) for law in both}) == 1
+        held = all(map(confines, pins))
+        tied = all(map(confines, bonds)) and ("fixed" in chain.ends or any(map(confines, pins)))
+        if not (turning or held or tied):
             raise ValueError(
-                f"chain has site {loose[0]}, which neither a pin nor a wall holds; "
-                "allowed: a pin that grows on both sides, no anharmonic pin, or cosines alone, of one m"
+                "chain has sites that may go anywhere; allowed: every pin grows on both sides, or every bond "
+                "does and a pin or a wall holds them, or cosines alone, of one m"
             )
+        self.V, self.U = ([Gibbs(law, T) for law in some] for some in ([*bonds, Bond()], pins))
+        self.period = 2 * math.pi / abs(both[0].m) if turning else math.inf
+        self.kernel = functools.lru_cache(maxsize=64)(self._kernel)
+        self._converge(held)
 
-    def _guess(self) -> tuple[float, float, float]:
-        """Middle, half width and step of the first grid in units of s, as of a harmonic chain."""
-        widths = [
-            [Gibbs(law, self.T) if law.confining else None for law in some]
-            for some in (self.bonds, self.pins)
-        ]
-        V, U = ([g.deviation / self.s if g else math.inf for g in some] for some in widths)
-        turns = [law.scale(self.T) / self.s for law in self.bonds + self.pins if law.J]
-        step = 1 / math.sqrt(2 / min([*V, *turns]) ** 2 + 1 / min([*U, *turns]) ** 2)
+    def _converge(self, held: bool) -> None:
+        """Take a grid of which a wider and a finer one say the same."""
+        # a harmonic bond drives no site farther than its pin lets it
+        wide = [g for g in self.V if not (held and g.law.is_harmonic)] + self.U
+        ends = [(g.low, g.high) for g in wide if confines(g.law)] or [(0.0, 0.0)]
+        low, high = min(low for low, _ in ends), max(high for _, high in ends)
+        self.middle, half = (low + high) / 2, (high - low) / 2
+        h, self.share = 3 * min(g.step for g in self.V + self.U if not g.law.is_zero), 0.0
+        before = self._energy(h, half)
+        for finer, wider in ((1.0, 1.4), (1.4, 1.0)):
+            now = self._energy(h / finer, half * wider)
+            while (np.abs(now - before) > CLOSE * (np.abs(before) + self.chain.n)).any():
+                before, h, half = now, h / finer, half * wider
+                now = self._energy(h / finer, half * wider)
+        self.thermodynamics = tuple(now.tolist())
+        self._place(h, half)
+        if self._most() - now[0] > LOST:
+            raise ValueError(f"chain has weights beyond the floats: its parts pull apart; {WELLS}")
+
+    def _most(self) -> float:
+        """A bound of log Z, by the norms of its factors: far above it, what faint weights say is lost."""
+        slot, pin, links = self.slot.tolist(), self.pin.tolist(), self.chain.n - (not self.chain.periodic)
+        roots = [np.exp(-g.phi(self.x) / 2) for g in self.U]
+
+        @functools.cache
+        def norm(bond: int, left: int, right: int) -> float:
+            return math.log(np.linalg.norm(roots[right][:, None] * self.kernel(bond) * roots[left], 2))
+
+        most = sum(norm(slot[j + 1], pin[j], pin[(j + 1) % self.chain.n]) for j in range(links))
+        if not self.chain.periodic:
+            most += sum(math.log(np.linalg.norm(roots[pin[end]])) for end in (0, -1))
+        lowest = sum(self.V[bond].lowest for bond in slot[self.chain.periodic :])
+        return most + self.chain.n * math.log(self.h) - lowest - sum(self.U[site].lowest for site in pin)
+
+    def _place(self, h: float, half: float) -> None:
+        """Take the grid of about this step and half width, or that of the circle."""
         if self.period < math.inf:
-            return 0.0, self.period / 2 / self.s, step
-        chi = 1 / max(V) ** 2 if max(V) < math.inf else 0.0
-        pin = float(np.mean([1 / u**2 for u in U]))
-        means = [g.mean / self.s for g in widths[1] if g] or [0.0]
-        square = 1 / math.sqrt(pin * (pin + 4 * chi)) if pin else self.chain.n / 4 / chi
-        return (max(means) + min(means)) / 2, 9 * math.sqrt(square) + max(means) - min(means), step
+            count = math.ceil(self.period / h)
+            h, first = self.period / count, -(count // 2)
+        else:
+            first = math.floor((self.middle - half) / h)
+            count = math.ceil((self.middle + half) / h) - first + 1
+        if count > MOST_NODES:
+            raise ValueError(f"chain needs a grid of more than {MOST_NODES} displacements; {WELLS}")
+        self.h, self.x = h, h * np.arange(first, first + count)
+        for some, r in ((self.V, self.x[:, None] - self.x), (self.U, self.x)):
+            for g in some:  # energies count from the lowest on the grid
+                g.lowest += float(g.phi(r).min())
 
-    def _converge(self) -> None:
-        middle, half, step = self._guess()
-        count = max(24, 2 * math.ceil(half / step))
-        before, shift = np.inf, 0.0
-        while count <= MOST_NODES:
-            self.h = 2 * half / count
-            self.x = middle - half + self.h * np.arange(count)
-            total = self._total(shift)
-            excess = float(total.parts[1] / total.parts[0])
-            variance = float(total.parts[2] / total.parts[0]) - excess**2
-            found = np.array([total.log, total.energy + excess, variance])
-            if np.abs(found - before).max() < 1e-9 * self.chain.n:
-                self.thermodynamics = tuple(found.tolist())
-                return
-            before, shift = found, shift + excess / self.chain.n
-            count *= 2
-            if self.period == math.inf:
-                half *= 1.25
-        raise ValueError(f"chain needs a grid of more than {MOST_NODES} displacements; {WELLS}")
+    def _energy(self, h: float, half: float) -> NDArray[np.float64]:
+        """On such a grid: log Z, mean and variance of the energy over T.
 
-    def _total(self, shift=0.0, on_bonds: Callable | None = None, on_sites: Callable | None = None) -> Jet:
-        """The partition function, and the energy, of which a site has about `shift`, or a function's sum."""
-        n, x, ring, uniform = self.chain.n, self.x, self.chain.periodic, self.chain.is_uniform
-        other = on_bonds or on_sites  # than the energy
-        turn = self.period / self.s
+        The share of a bond or a pin in it, as it was on the grid before, is taken off so that the variance
+        keeps its digits.
+        """
+        self._place(h, half)
+        each = self.chain.n + self.chain.n_bonds
 
-        def valued(f: Callable | None, y: NDArray) -> NDArray | None:
-            if turn < math.inf:
-                y = y - turn * np.rint(y / turn)
-            return f(self.s * y) if f else 0 * y if other else None
+        def excess(g: Gibbs, r: NDArray) -> NDArray[np.float64]:
+            return g.phi(r) + g.lowest - self.share
 
-        def bond(law: int, r: NDArray) -> Jet:
-            return Jet.of(self.V[law](r), value=valued(on_bonds, r))
+        log_z, mean, variance = self._moments(excess, excess)
+        mean += each * self.share
+        self.share = mean / each
+        return np.array([log_z, mean, variance])
 
-        def site(law: int) -> Jet:
-            return Jet.of(self.U[law](x), shift, math.log(self.h) + math.log(self.s), valued(on_sites, x))
+    def _moments(self, of_bond: Callable, of_site: Callable) -> tuple[float, float, float]:
+        """Log Z, mean and variance of the sum of a quantity of each bond and one of each site."""
+        x, slot, pin = self.x, self.slot.tolist(), self.pin.tolist()
+        ring, uniform = self.chain.periodic, self.chain.is_uniform
+
+        def weights(g: Gibbs, r: NDArray, quantity: Callable) -> Jet:
+            weight, value = heard(np.exp(-g.phi(r))), np.zeros_like(r)
+            if self.period < math.inf:
+                r = r - self.period * np.rint(r / self.period)
+            value[weight > 0] = quantity(g, r[weight > 0])
+            return scaled(weight * np.stack([value**0, value, value**2]), -g.lowest)
+
+        def ties(bond: int, r: NDArray) -> Jet:
+            return weights(self.V[bond], r, of_bond if bond >= 0 else lambda g, r: 0 * r)
+
+        def step(bond: int, pin: int, r: NDArray) -> Jet:
+            parts, log = weights(self.U[pin], x[None], of_site)
+            return times(ties(bond, r), (parts, log + math.log(self.h)), np.multiply)
 
         @functools.lru_cache(maxsize=64)
-        def step(slot: int, pin: int) -> Jet:
-            return bond(slot, x[:, None] - x) * site(pin).row()
+        def inner(bond: int, pin: int) -> Jet:
+            return step(bond, pin, x[:, None] - x)
 
-        def end(slot: int, way: int) -> Jet:
-            law = self.slot[slot]
-            return bond(law, way * x) if law >= 0 else Jet.of(0 * x, value=0 * x)
-
-        last = n if ring else n - 1
+        last = self.chain.n if ring else self.chain.n - 1
         work("chain", self.chain, 12.0 * last * len(x) ** (3 if ring and not uniform else 2), MOST_WORK)
-        steps = (step(int(self.slot[j + 1]), int(self.pin[j])) for j in range(last))
+        steps = (inner(slot[j + 1], pin[j]) for j in range(last))
         if uniform:
-            steps = iter([power(next(steps), last, Jet.__matmul__)])
-        if ring:
-            return functools.reduce(lambda before, one: one @ before, steps).trace()
-        column = functools.reduce(lambda before, one: one @ before, steps, end(0, 1).row().transposed())
-        return ((end(-1, -1) * site(int(self.pin[-1]))).row() @ column).trace()
+            steps = [power(next(steps), last, times)]
+        if not ring:
+            steps = itertools.chain([ties(slot[0], x[:, None])], steps, [step(slot[-1], pin[-1], -x[None])])
+        parts, log = functools.reduce(lambda before, one: times(one, before), steps)
+        whole = np.trace(parts, axis1=1, axis2=2)
+        mean = whole[1] / whole[0]
+        return math.log(whole[0]) + log, float(mean), float(whole[2] / whole[0] - mean**2)
 
     def bond_average(self, f: Callable) -> float:
         """The mean over bonds of the average of f(r)."""
-        return self._average(f, "on_bonds") / self.chain.n_bonds
+        return self._moments(lambda g, r: f(r), lambda g, q: 0 * q)[1] / self.chain.n_bonds
 
     def site_average(self, f: Callable) -> float:
         """The mean over sites of the average of f(q)."""
-        return self._average(f, "on_sites") / self.chain.n
-
-    def _average(self, f: Callable, where: str) -> float:
-        unit = np.abs(f(self.s * self.x)).max() or 1.0  # whose square may be beyond the floats
-        found = self._total(**{where: lambda y: f(y) / unit}).parts
-        return found[1] / found[0] * unit
+        return self._moments(lambda g, r: 0 * r, lambda g, q: f(q))[1] / self.chain.n
 
     # sampling: messages forwards, displacements backwards
 
     def draw(self, replicas: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Independent samples of all displacements, shape (replicas, n)."""
-        work("replicas", replicas, float(replicas) * self.chain.n * len(self.x), MOST_TEETH)
-        most = min(MOST_AT_ONCE // self.chain.n, FEW_AT_ONCE) if self.chain.periodic else FEW_AT_ONCE
-        size = max(1, most // len(self.x))
-        parts = [Sample(self, rng, min(size, replicas - done)).q for done in range(0, replicas, size)]
-        return np.concatenate(parts) * self.s
+        n, nodes = self.chain.n, len(self.x)
+        work("replicas", replicas, float(replicas) * n * nodes, MOST_CELLS)
+        most = min(MOST_AT_ONCE // n, FEW_AT_ONCE) if self.chain.periodic else FEW_AT_ONCE
+        size = max(1, most // nodes)
+        with np.errstate(divide="ignore"):  # where a weight vanishes
+            parts = [self._some(min(size, replicas - done), rng) for done in range(0, replicas, size)]
+        return np.concatenate(parts)
 
+    def _kernel(self, slot: int) -> NDArray[np.float64]:
+        """The weights of a bond, from places in columns to places in rows."""
+        return heard(np.exp(-self.V[slot].phi(self.x[:, None] - self.x)))
 
-class Sample:
-    """Some replicas: messages from left to right, then displacements from right to left.
+    def _some(self, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Samples of some replicas: messages from left to right, then displacements from right to left.
 
-    The message to a site is the weight of all to its left as a function of where it is itself.
-    """
-
-    def __init__(self, on: Transfer, rng: np.random.Generator, size: int) -> None:
-        self.on, self.rng, self.size = on, rng, size
-        self.slot, self.pin, n = on.slot.tolist(), on.pin.tolist(), on.chain.n
-        # the grid, and beyond it what the interpolation near its ends takes
-        self.nodes = on.x[0] + on.h * (np.arange(len(on.x) + WIDE - 1) - WIDE // 2 + 1)
-        self.kernel = functools.lru_cache(maxsize=64)(lambda bond: self._kernel(bond, self.nodes, on.x))
-        self.held = [np.exp(phi.min() - phi)[:, None] for phi in (U(on.x) for U in on.U)]
-        q, first, left = np.empty((n, size)), 0, np.zeros(1)  # a wall, if there is one
-        if on.chain.periodic:
-            first, left = 1, self._pick(self._around()[:, None], 0, -1, left)
-            q[0] = left
-        bond = self.slot[first]
-        start = -on.V[bond](self.nodes[:, None] - left) if bond >= 0 else 0 * self.nodes[:, None]
-        messages = [self._on_grid(np.exp(start - start.max(axis=0)))]
-        for site in range(first, n - 1):
-            message = self._on_grid(self.kernel(self.slot[site + 1])) @ (
-                self.held[self.pin[site]] * messages[-1]
-            )
-            messages.append(message / message.max(axis=0))
-        right = left
-        for site in range(n - 1, first, -1):
-            message = self.kernel(self.slot[site]) @ (
-                self.held[self.pin[site - 1]] * messages[site - 1 - first]
-            )
-            right = q[site] = self._pick(self._log(message), site, self.slot[site + 1], right)
-        q[first] = self._pick(start, first, self.slot[first + 1], right)
-        self.q = q.T
-
-    @staticmethod
-    def _on_grid(message: NDArray) -> NDArray:
-        return message[WIDE // 2 - 1 : -(WIDE // 2)]
-
-    @staticmethod
-    def _log(message: NDArray) -> NDArray:
-        return np.log(np.maximum(message / message.max(axis=0), LEAST))
-
-    def _kernel(self, bond: int, to: NDArray, start: NDArray) -> NDArray[np.float64]:
-        """The kernel of a bond from places to places, its largest entry 1."""
-        phi = self.on.V[bond](to[:, None] - start)
-        return np.exp(phi.min() - phi)
-
-    def _around(self) -> NDArray[np.float64]:
-        """The logarithm of the weight of going round the ring from a place back to it."""
-
-        def times(a: NDArray, b: NDArray) -> NDArray:
-            found = a @ b
-            return found / found.max()
-
-        n, held = self.on.chain.n, [self.held[pin].T for pin in self.pin]
-        steps = (self._on_grid(self.kernel(self.slot[site + 1])) * held[site] for site in range(1, n - 1))
-        if self.on.chain.is_uniform:
-            way = power(next(steps), n - 2, times)
-        else:
-            way = functools.reduce(lambda before, step: times(step, before), steps)
-        back = self.kernel(self.slot[-1]) * held[-1] @ way
-        return self._log((back * self._kernel(self.slot[1], self.on.x, self.nodes).T).sum(axis=1))
-
-    def _pick(self, message: NDArray, site: int, bond: int, right: NDArray) -> NDArray[np.float64]:
-        """Draw a displacement, given the logarithm of the message, and what a bond ties it to, if any does.
-
-        From a comb of places with a random offset a tooth is drawn.  The sum over a comb does not depend on
-        its offset, as sums over this grid are integrals.
+        The message to a site is the weight of all to its left as a function of where it is itself.  The site
+        takes one of the nodes of the grid, moved by a random share of a step: as sums over the grid are
+        integrals wherever it lies, that draws from the density.
         """
-        offset = self.rng.random(self.size)
-        places = self.on.x[:, None] + self.on.h * offset
-        logs = self._between(message, offset) - self.on.U[self.pin[site]](places)
-        if bond >= 0:
-            logs -= self.on.V[bond](right - places)
-        weights = np.cumsum(np.exp(logs - logs.max(axis=0)), axis=0)
-        tooth = (weights < self.rng.random(self.size) * weights[-1]).sum(axis=0)
-        return places[tooth, np.arange(self.size)]
+        n, x, V, U = self.chain.n, self.x, self.V, self.U
+        q, first, wall = np.empty((n, count)), 0, np.zeros((1, 1))
+        if self.chain.periodic:
+            first, q[0] = 1, self._closing(count, rng)
+            wall = q[0][:, None]
+        message, sent = np.exp(-V[self.slot[first]].phi(x - wall)), {}
+        for site in range(first + 1, n):
+            weights = message * np.exp(-U[self.pin[site - 1]].phi(x))
+            sent[site] = heard(weights / weights.max(axis=1, keepdims=True))
+            message = sent[site] @ self.kernel(self.slot[site]).T
+        right = wall
+        for site in range(n - 1, first - 1, -1):
+            bond, shift = V[self.slot[site]], self.h * rng.random((count, 1))
+            y = x + shift
+            energy = bond.phi(y - wall) if site == first else -np.log(self._message(bond, sent[site], shift))
+            energy += U[self.pin[site]].phi(y) + V[self.slot[site + 1]].phi(right - y)
+            q[site] = drawn(y, np.exp(energy.min(axis=1, keepdims=True) - energy), rng)
+            right = q[site][:, None]
+        return q.T
 
-    def _between(self, message: NDArray, offset: NDArray) -> NDArray[np.float64]:
-        """The message, so much of a step beyond each point of the grid: a polynomial through WIDE nodes."""
-        share = np.vander(offset - 0.5, WIDE) @ LAGRANGE
-        if message.shape[1] == 1:
-            return sliding_window_view(message[:, 0], WIDE) @ share.T
-        return sum(share[:, node] * message[node : node + len(self.on.x)] for node in range(WIDE))
+    def _message(self, bond: Gibbs, weights: NDArray, shift: NDArray) -> NDArray[np.float64]:
+        """What nodes of these weights say at each node, moved by a shift of each replica's own."""
+        nodes = len(self.x)
+        kernel = heard(np.exp(-bond.phi(self.h * np.arange(1 - nodes, nodes) + shift)))
+        return np.einsum("cij,cj->ci", sliding_window_view(kernel, nodes, axis=1),
+                         np.broadcast_to(weights[:, ::-1], (len(shift), nodes)))  # fmt: skip
+
+    def _closing(self, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Draw the first displacement of a ring, from the weight of going round it.
+
+        On a grid three times as fine, this density is a trigonometric polynomial.
+        """
+        n, x, h = self.chain.n, self.x, self.h / 3
+        held = [np.exp(-g.phi(x)) for g in self.U]
+
+        def after(a: NDArray, b: NDArray) -> NDArray[np.float64]:
+            return heard(a @ b / (a @ b).max())
+
+        steps = (self.kernel(self.slot[site + 1]) * held[self.pin[site]] for site in range(1, n - 1))
+        if self.chain.is_uniform:
+            steps = iter([power(next(steps), n - 2, after)])
+        way = held[self.pin[n - 1]][:, None] * functools.reduce(lambda before, one: after(one, before), steps)
+        places = x[0] + h * np.arange(3 * len(x))
+        r = x[:, None] - places
+        out, back = (np.exp(-self.V[slot].phi(y)) for slot, y in ((self.slot[1], r), (self.slot[n], -r)))
+        density = np.exp(-self.U[self.pin[0]].phi(places)) * (back * (way @ out)).sum(axis=0)
+        wave, shift = np.fft.rfft(density), rng.random((count, 1))
+        wave = wave * np.exp(2j * math.pi * np.fft.rfftfreq(len(places)) * shift)
+        return drawn(places + h * shift, np.maximum(np.fft.irfft(wave, len(places)), 0.0), rng)
+
+
+def drawn(places: NDArray, weights: NDArray, rng: np.random.Generator) -> NDArray[np.float64]:
+    """One of the places in each row, as likely as its weight."""
+    whole = np.cumsum(weights, axis=1)
+    chosen = (whole < rng.random((len(whole), 1)) * whole[:, -1:]).sum(axis=1)
+    return places[np.arange(len(places)), chosen]

@@ -2,8 +2,8 @@ r"""Equilibrium of a chain: canonical sampling, partition function, energy, heat
 
 Harmonic chains are solved by their normal modes.  Anharmonic chains without pins have independent stretches,
 each a quadrature; a ring or two walls fix their sum.  With pins, a transfer operator takes the displacements
-one after the other.  All means are exact to round-off; what samples lack is
-said in `thermal`.  What has no equilibrium is refused.
+one after the other.  All are exact to 1e-10 at least; what has no equilibrium, or lies so deep in narrow
+wells that a grid would be too fine, is refused.
 
 Modes that cost no energy (the translation of a chain without pins and walls)
 have no canonical distribution of their displacement.  The choice made here: the
@@ -26,10 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._check import finite, generator, instance, integer, number, reals, work
-from ._quadrature import Gibbs, Law, laws
+from ._quadrature import Gibbs, laws
 from ._stretches import Stretches
 from ._transfer import Transfer
-from .chain import Chain, State
+from .chain import Bond, Chain, State
 from .crystal import Crystal
 from .modes import normal_modes
 from .waves import dispersion, wave_numbers
@@ -38,59 +38,62 @@ __all__ = ["bond_average", "heat_capacity", "log_partition", "mean_energy", "sit
 
 
 MOST_NUMBERS = 1e10  # of a sample: 80 GB
+COLDEST, HOTTEST = 1e-100, 1e100  # of an anharmonic chain
 
 
-def _anharmonic(chain: Chain, temperature: float, quantum: bool = False) -> Stretches | Transfer | None:
-    """The displacements of an anharmonic chain in equilibrium; None of a harmonic one."""
-    if instance("chain", chain, Chain, "a Chain").is_harmonic:
-        return None
-    if instance("quantum", quantum, bool, "True or False"):
+def _equilibrium(
+    chain: Chain, temperature: float, *, quantum: bool = False, positive: bool = False
+) -> tuple[float, Stretches | Transfer | None]:
+    """The temperature, checked, and the displacements of an anharmonic chain; None of a harmonic one."""
+    instance("chain", chain, Chain, "a Chain")
+    instance("quantum", quantum, bool, "True or False")
+    if chain.is_harmonic:
+        return number("temperature", temperature, **({"above": 0} if positive else {"least": 0})), None
+    if quantum:
         raise ValueError("quantum = True; allowed: False for an anharmonic chain")
-    return _displacements(chain, number("temperature", temperature, above=0))
+    T = number("temperature", temperature, above=0)
+    return number("temperature", T, least=COLDEST, most=HOTTEST), _displacements(chain, T)
 
 
 @functools.lru_cache(maxsize=8)
 def _displacements(chain: Chain, T: float) -> Stretches | Transfer:
-    unpinned = all(law.zero for law in laws("pin", chain.pin, chain.n)[0])
+    unpinned = all(law.is_zero for law in laws("pin", chain.pin, chain.n)[0])
     return Stretches(chain, T) if unpinned else Transfer(chain, T)
 
 
-def _is_wave(chain: Chain) -> bool:
+def _is_wave(medium: Chain | Crystal) -> bool:
     """Whether plane waves are the normal modes, so that the fast transform serves."""
-    return chain.periodic and chain.is_uniform
-
-
-def _frequencies(chain: Chain) -> NDArray[np.float64]:
-    """The n normal frequencies, 0 for modes that cost no energy."""
-    if _is_wave(chain):
-        return dispersion(chain)
-    return normal_modes(chain).frequencies
-
-
-def _inverse_root(chain: Chain, z: NDArray[np.float64]) -> NDArray[np.float64]:
-    r""":math:`\Phi^{-1/2} z` on the last axis, 0 along modes that cost no energy.
-
-    The symmetric root is the same matrix whichever modes it is computed from.
-    """
-    modes = None if _is_wave(chain) else normal_modes(chain)
-    omega = dispersion(chain) if modes is None else modes.frequencies
-    inverse = np.divide(1.0, omega, out=np.zeros_like(omega), where=omega > 0)
-    if modes is None:
-        return np.fft.irfft(inverse[: chain.n // 2 + 1] * np.fft.rfft(z), chain.n)
-    return (z @ modes.shapes.T * inverse) @ modes.shapes
+    return isinstance(medium, Crystal) or (medium.periodic and medium.is_uniform)
 
 
 def _halves(omega: NDArray[np.float64], T: float) -> NDArray[np.float64]:
-    """ω/2T, infinite at T = 0."""
-    with np.errstate(divide="ignore", over="ignore"):
-        return omega / (2 * T)
+    """ω/2T, at most 800: beyond, functions of it have their limits in float64, that of T = 0 too."""
+    return omega / 2 / np.maximum(T, omega / 1600)
 
 
-def _of_crystal(crystal: Crystal, z: NDArray[np.float64]) -> NDArray[np.float64]:
-    """`_inverse_root` of a crystal, the sites in the last axes."""
-    omega, axes = dispersion(crystal), tuple(range(-crystal.d, 0))
-    inverse = np.divide(1.0, omega, out=np.zeros_like(omega), where=omega > 0)
-    return np.fft.ifftn(np.fft.fftn(z, axes=axes) * inverse, axes=axes).real
+def _inverse(omega: NDArray[np.float64]) -> NDArray[np.float64]:
+    """1/ω, 0 for modes that cost no energy."""
+    return np.divide(1.0, omega, out=np.zeros_like(omega), where=omega > 0)
+
+
+def _frequencies(chain: Chain) -> tuple[int, NDArray[np.float64]]:
+    """The number of modes that cost no energy, and the frequencies of the others."""
+    omega = dispersion(chain) if _is_wave(chain) else normal_modes(chain).frequencies
+    moving = omega[omega > 0]
+    return chain.n - len(moving), moving
+
+
+def _inverse_root(medium: Chain | Crystal, z: NDArray[np.float64]) -> NDArray[np.float64]:
+    r""":math:`\Phi^{-1/2} z` on the last axes, 0 along modes that cost no energy.
+
+    The symmetric root is the same matrix whichever modes it is computed from.
+    """
+    if not _is_wave(medium):
+        modes = normal_modes(medium)
+        return (z @ modes.shapes.T * _inverse(modes.frequencies)) @ modes.shapes
+    inverse = _inverse(dispersion(medium))
+    axes, half = tuple(range(-inverse.ndim, 0)), inverse[..., : inverse.shape[-1] // 2 + 1]
+    return np.fft.irfftn(np.fft.rfftn(z, axes=axes) * half, inverse.shape, axes=axes)
 
 
 @finite
@@ -106,7 +109,7 @@ def thermal(
         ring or a crystal of n sites takes :math:`O(n \log n)` work, other harmonic chains their eigenvectors.
         An anharmonic chain takes O(n).
     temperature : float
-        Temperature, not negative; positive if the chain is anharmonic.
+        Temperature, not negative; if the chain is anharmonic, between 1e-100 and 1e100.
     replicas : int
         Number of samples.
     rng : Generator or seed
@@ -134,26 +137,20 @@ def thermal(
     Anharmonic chains without pins: stretches are drawn by rejection, without error.  Where they have to add
     up to 0, they are drawn under the tension that makes their mean sum vanish, half of them first, accepted
     as likely as it is that the others make up for them, and so on.  With pins: displacements are drawn from
-    right to left, given their neighbour and what the transfer operator says of all to the left, interpolated
-    in its logarithm.  That changes the distribution of a displacement by less than 1e-7 in all, and by less
-    than 1e-5 if a law has two wells.
+    right to left, given their neighbour and what the transfer operator says of all to the left.  Each takes a
+    node of a grid that lies at random, which is exact as far as sums over the grid are integrals, to 1e-10.
     """
-    instance("medium", medium, (Chain, Crystal), "a Chain or a Crystal")
-    crystal = isinstance(medium, Crystal)
-    displacements = None if crystal else _anharmonic(medium, temperature)
-    T, replicas, rng = (
-        number("temperature", temperature, least=0),
-        integer("replicas", replicas, least=1),
-        generator(rng),
-    )
-    shape = (medium.d, *medium.shape) if crystal else (medium.n,)
+    if isinstance(instance("medium", medium, (Chain, Crystal), "a Chain or a Crystal"), Crystal):
+        T, displacements, shape = number("temperature", temperature, least=0), None, (medium.d, *medium.shape)
+    else:
+        (T, displacements), shape = _equilibrium(medium, temperature), (medium.n,)
+    replicas, rng = integer("replicas", replicas, least=1), generator(rng)
     work("replicas", replicas, 2.0 * replicas * math.prod(shape), MOST_NUMBERS)
     if displacements is not None:
-        return State(
-            displacements.draw(replicas, rng), math.sqrt(T) * rng.standard_normal((replicas, medium.n))
-        )
+        q = displacements.draw(replicas, rng)
+        return State(q, math.sqrt(T) * rng.standard_normal(q.shape))
     z, p = math.sqrt(T) * rng.standard_normal((2, replicas, *shape))
-    return State(_of_crystal(medium, z) if crystal else _inverse_root(medium, z), p)
+    return State(_inverse_root(medium, z), p)
 
 
 @finite
@@ -182,12 +179,10 @@ def log_partition(chain: Chain, temperature: float) -> float:
     ValueError
         If the chain has no equilibrium or needs too fine a grid, or the temperature is not positive.
     """
-    displacements = _anharmonic(chain, temperature)
-    T = number("temperature", temperature, above=0)
+    T, displacements = _equilibrium(chain, temperature, positive=True)
     if displacements is not None:
         return chain.n / 2 * math.log(2 * math.pi * T) + displacements.thermodynamics[0]
-    omega = _frequencies(chain)
-    omega = omega[omega > 0]
+    _, omega = _frequencies(chain)
     return (chain.n + len(omega)) / 2 * math.log(2 * math.pi * T) - float(np.log(omega).sum())
 
 
@@ -200,7 +195,7 @@ def mean_energy(chain: Chain, temperature: float, *, quantum: bool = False) -> f
     chain : Chain
         Any boundary, any coefficients with which there is an equilibrium.
     temperature : float
-        Temperature, not negative; positive if the chain is anharmonic.
+        Temperature, not negative; if the chain is anharmonic, between 1e-100 and 1e100.
     quantum : bool
         Of harmonic chains only.  Classically each of their modes has T; with :math:`\hbar = 1` it has
         :math:`\frac\omega2 \coth\frac\omega{2T}`, zero-point energy included.
@@ -217,13 +212,10 @@ def mean_energy(chain: Chain, temperature: float, *, quantum: bool = False) -> f
         If the chain has no equilibrium or needs too fine a grid, the temperature is not allowed, or an
         anharmonic chain is to be quantum.
     """
-    displacements = _anharmonic(chain, temperature, quantum)
+    T, displacements = _equilibrium(chain, temperature, quantum=quantum)
     if displacements is not None:
-        return number("temperature", temperature) * (chain.n / 2 + displacements.thermodynamics[1])
-    T, _ = number("temperature", temperature, least=0), instance("quantum", quantum, bool, "True or False")
-    omega = _frequencies(chain)
-    free = chain.n - np.count_nonzero(omega)
-    omega = omega[omega > 0]
+        return T * (chain.n / 2 + displacements.thermodynamics[1])
+    free, omega = _frequencies(chain)
     if not quantum:
         return T * (free / 2 + len(omega))
     return free * T / 2 + float(np.sum(omega / 2 / np.tanh(_halves(omega, T))))
@@ -238,7 +230,7 @@ def heat_capacity(chain: Chain, temperature: float, *, quantum: bool = False) ->
     chain : Chain
         Any boundary, any coefficients with which there is an equilibrium.
     temperature : float
-        Temperature, not negative; positive if the chain is anharmonic.
+        Temperature, not negative; if the chain is anharmonic, between 1e-100 and 1e100.
     quantum : bool
         Of harmonic chains only.  Classically each of their modes contributes 1; with :math:`\hbar = 1` it
         contributes :math:`(x/\sinh x)^2`, :math:`x = \omega/2T`.  A mode that
@@ -255,17 +247,14 @@ def heat_capacity(chain: Chain, temperature: float, *, quantum: bool = False) ->
         If the chain has no equilibrium or needs too fine a grid, the temperature is not allowed, or an
         anharmonic chain is to be quantum.
     """
-    displacements = _anharmonic(chain, temperature, quantum)
+    T, displacements = _equilibrium(chain, temperature, quantum=quantum)
     if displacements is not None:
         return chain.n / 2 + displacements.thermodynamics[2]
-    T, _ = number("temperature", temperature, least=0), instance("quantum", quantum, bool, "True or False")
-    omega = _frequencies(chain)
-    free = chain.n - np.count_nonzero(omega)
-    omega = omega[omega > 0]
+    free, omega = _frequencies(chain)
     if not quantum:
         return free / 2 + len(omega)
-    # x/sinh x = 2x e^{-x}/(1 - e^{-2x}) has no overflow; beyond x = 800 it is 0 in float64
-    x = np.minimum(_halves(omega, T), 800.0)
+    # x/sinh x = 2x e^{-x}/(1 - e^{-2x}) has no overflow
+    x = _halves(omega, T)
     return free / 2 + float(np.sum((2 * x * np.exp(-x) / -np.expm1(-2 * x)) ** 2))
 
 
@@ -278,13 +267,11 @@ def _widths(chain: Chain, T: float, bonds: bool) -> NDArray[np.float64]:
     else:
         modes = normal_modes(chain)
         omega, shapes = modes.frequencies, chain._stretches(modes.shapes) if bonds else modes.shapes
-    shares = np.divide(shapes, omega[:, None], out=np.zeros_like(shapes), where=omega[:, None] > 0)
-    return math.sqrt(T) * np.sqrt(np.sum(shares**2, axis=0))
+    return math.sqrt(T) * np.sqrt(np.sum((shapes * _inverse(omega)[:, None]) ** 2, axis=0))
 
 
 def _average(chain: Chain, temperature: float, quantity: Callable, bonds: bool) -> float:
-    displacements = _anharmonic(chain, temperature)
-    T = number("temperature", temperature, above=0)
+    T, displacements = _equilibrium(chain, temperature, positive=True)
     instance("quantity", quantity, Callable, "a function of an array")
 
     def checked(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -295,7 +282,7 @@ def _average(chain: Chain, temperature: float, quantity: Callable, bonds: bool) 
 
     if displacements is not None:
         return float((displacements.bond_average if bonds else displacements.site_average)(checked))
-    normal = Gibbs(Law(1.0, 0.0, 0.0, 0.0, 1.0), 1.0)
+    normal = Gibbs(Bond(chi=1.0), 1.0)
     return float(np.mean(checked(_widths(chain, T, bonds)[:, None] * normal.r) @ normal.weights))
 
 

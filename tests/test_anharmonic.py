@@ -24,12 +24,12 @@ from lattice import (
     site_average,
     thermal,
 )
-from lattice._quadrature import Gibbs, Law
+from lattice._quadrature import Gibbs
 from lattice._stretches import Stretches
-from lattice._transfer import Sample, Transfer
+from lattice._transfer import Transfer
 
 VARIED = np.array([0.7, 1.3, 2.1, 0.4, 1.8, 1.0])
-TEMPERATURES = (1e-300, 1e-12, 0.3, 1.0, 1e12, 1e300)
+TEMPERATURES = (1e-50, 1e-12, 0.3, 1.0, 1e12, 1e50)
 FPUT = Bond(chi=1, alpha=0.7, beta=0.4)
 WELLS = Bond(chi=-1, beta=0.5)
 HELD = Pin(chi=0.5, beta=0.8)
@@ -38,7 +38,7 @@ HELD = Pin(chi=0.5, beta=0.8)
 
 
 @pytest.mark.parametrize("T", TEMPERATURES)
-@pytest.mark.parametrize("beta", [1.0, 1e-300, 1e300])
+@pytest.mark.parametrize("beta", [1.0, 1e-30, 1e30])
 def test_quartic_bonds(beta, T):
     """∫exp(-βr⁴/4T)dr = (4T/β)^{1/4} 2Γ(5/4): a quarter of T for each bond."""
     chain = Chain(3, Bond(beta=beta), boundary=("free", "fixed"))
@@ -48,7 +48,7 @@ def test_quartic_bonds(beta, T):
     assert_allclose(heat_capacity(chain, T), 2.25, rtol=1e-12)
 
 
-@pytest.mark.parametrize("T", [1e-4, 0.1, 1.0, 100.0, 1e300])
+@pytest.mark.parametrize("T", [1e-4, 0.1, 1.0, 100.0, 1e90])
 @pytest.mark.parametrize(("J", "m"), [(1.3, 1.0), (-0.4, 1.0), (0.7, 2.5)])
 def test_rotors_with_a_free_end(J, m, T):
     """∫exp(-J(1 - cos mr)/T)dr = (2π/m) e^{-J/T} I₀(J/T)."""
@@ -120,13 +120,13 @@ HARMONIC = {
     "pinned between walls": (Chain(5, Bond(chi=VARIED), Pin(chi=0.1), "fixed"), Transfer),
     "pinned, one wall": (Chain(20, Bond(chi=1.3), Pin(chi=0.1), ("fixed", "free")), Transfer),
     "long uneven": (Chain(200, pin=Pin(chi=np.linspace(0.5, 2, 200)), boundary="free"), Transfer),
-    "in parts": (Chain(4, Bond(chi=[1, 0, 2]), Pin(chi=[1, 0, 0, 1]), "free"), Transfer),
+    "in parts": (Chain(4, Bond(chi=[1, 0, 2]), Pin(chi=[1, 3, 2, 1]), "free"), Transfer),
 }
 each_harmonic = pytest.mark.parametrize("name", HARMONIC)
 
 
 @each_harmonic
-@pytest.mark.parametrize("T", [1e-200, 0.7, 1e200])
+@pytest.mark.parametrize("T", [1e-90, 0.7, 1e90])
 def test_anharmonic_routes_on_harmonic_chains(name, T):
     chain, route = HARMONIC[name]
     found, momenta = route(chain, T), chain.n / 2
@@ -286,11 +286,11 @@ def test_quantities_that_are_refused():
 def test_long_rings_have_a_tension():
     """A long ring has the energy of a free chain under the tension that makes its stretches cancel."""
     T = 0.7
-    tilted = Stretches(Chain(2000, FPUT), T)
+    (tilted,) = Stretches(Chain(2000, FPUT), T).gibbs
     assert tilted.force != 0
-    exact = Gibbs(Law(1, 0.7, 0.4, 0, 1), T, tilted.force)
-    assert abs(exact.mean) < 0.1 * exact.deviation / math.sqrt(2000)
-    assert_allclose(mean_energy(Chain(2000, FPUT), T) / 2000, T / 2 + T * exact.energy, rtol=1e-3)
+    assert abs(tilted.mean) < 0.1 * tilted.deviation / math.sqrt(2000)
+    bonds = tilted.weights @ FPUT.potential(tilted.r)
+    assert_allclose(mean_energy(Chain(2000, FPUT), T) / 2000, T / 2 + bonds, rtol=1e-3)
 
 
 # samples
@@ -343,30 +343,27 @@ def test_each_stretch_has_its_density(law, T):
     """Kolmogorov's distance to the distribution by quadrature; a width wrong by a quarter is seen."""
     chain = Chain(2, law, boundary=("fixed", "free"))
     r = chain.stretches(thermal(chain, T, 20_000, rng=5).q)[:, 0]
-    coefficients = [getattr(law, name) for name in ("chi", "alpha", "beta", "J", "m")]
-    one = Gibbs(Law(*coefficients), T)
-    edges, order = np.sort(one.r), np.argsort(one.r)
-    below = np.cumsum(one.weights[order]) - one.weights[order] / 2
+    one = Gibbs(law, T)
+    edges = np.linspace(one.low, one.high, 40_001)
+    below = np.cumsum(np.exp(-one.phi(edges)))
 
     def distribution(x):
-        return np.interp(x, edges, below, left=0, right=1)
+        return np.interp(x, edges, below / below[-1], left=0, right=1)
 
     assert kstest(r, distribution).pvalue > 1e-9
     assert kstest(1.25 * (r - r.mean()) + r.mean(), distribution).pvalue < 1e-9
 
 
-@pytest.mark.parametrize(
-    "law", [Law(1, 0.7, 0.4, 0, 1), Law(-1, 0, 0.5, 0, 1), Law(1, 0, 0, 5, 4), Law(0, 0, 0, 1, 1)]
-)
+@pytest.mark.parametrize("law", [FPUT, WELLS, Bond(chi=1, J=5, m=4), Bond(J=1)])
 def test_the_envelope_is_above_the_density(law):
     for T in (1e-3, 0.7, 50.0):
-        one = Gibbs(law, T, 0.3 if law.confining else 0.0)
-        x, steps, low, _ = one._cells
+        one = Gibbs(law, T, 0.3 if law.chi else 0.0)
+        r, h, low, _ = one._cells
         for place in np.linspace(-0.5, 0.5, 11):
-            assert np.all(one.phi(x + place * steps) >= low - 1e-9 * (1 + np.abs(low)))
+            assert np.all(one.phi(r + place * h) >= low - 1e-9 * (1 + np.abs(low)))
 
 
-MESSAGES = [
+MOVED = [
     LARGER["quartic pins"],
     LARGER["pinned rotors"],
     LARGER["pinned FPUT"],
@@ -375,25 +372,21 @@ MESSAGES = [
 ]
 
 
-@pytest.mark.parametrize("chain", MESSAGES, ids=repr)
+@pytest.mark.parametrize("chain", MOVED, ids=repr)
 @pytest.mark.parametrize("T", [0.05, 0.8, 20.0])
-def test_messages_between_their_nodes(chain, T):
-    """What the interpolation changes of the distribution of a displacement, in all."""
+def test_a_moved_grid_has_the_same_weight(chain, T):
+    """Why drawing a node of a grid with a random offset is exact: between neighbours at any two places."""
     on = Transfer(chain, T)
-    sample = Sample(on, np.random.default_rng(1), 1)
-    bond, held, V = sample.slot[1], sample.held[sample.pin[0]][:, 0], on.V[sample.slot[1]]
-    before = held * sample._on_grid(sample.kernel(bond) @ held)
-    message = np.log(np.maximum(sample.kernel(bond) @ before, 1e-300))
-    low = V(sample.nodes[:, None] - on.x).min()  # what the kernel leaves out
-    changed, whole = 0.0, 0.0
-    for offset in (0.1, 0.35, 0.5, 0.8):
-        places = on.x + on.h * offset
-        exact = np.exp(low - V(places[:, None] - on.x)) @ before
-        density = exact**2 * np.exp(-on.U[sample.pin[0]](places))
-        found = np.exp(sample._between(message[:, None], np.array([offset]))[:, 0])
-        changed += density @ np.abs(found / np.maximum(exact, 1e-300) - 1)
-        whole += density.sum()
-    assert changed < (1e-5 if chain.bond.chi < 0 or chain.pin.chi < 0 else 1e-7) * whole
+    V, U, x, h = on.V[on.slot[1]], on.U[on.pin[0]], on.x, on.h
+    weights = np.exp(-U.phi(x))[None]
+    shift = h * np.array([[0.0], [0.1], [0.35], [0.5], [0.8]])
+    message = on._message(V, weights, shift)
+    there = np.exp(-V.phi(x + shift[:, :, None] - x[:, None])).transpose(0, 2, 1) @ weights[0]
+    assert_allclose(message, there, rtol=1e-10, atol=1e-12 * there.max())
+    for right in x[:: len(x) // 8]:
+        whole = (message * np.exp(-U.phi(x + shift) - V.phi(right - x - shift))).sum(axis=1)
+        largest = (there[0] * np.exp(-U.phi(x))).max()
+        assert_allclose(whole, whole[0], atol=1e-9 * largest)
 
 
 def test_how_likely_the_rest_of_a_ring_makes_up():
@@ -448,13 +441,18 @@ def test_the_same_seed_gives_the_same_bits():
             Chain(3, Bond(chi=-100, beta=100)),
             "chain is closed and frustrated: its stretches hardly add up",
         ),
-        (Chain(4, Bond(chi=1), Pin(J=1)), "chain has site 0, which neither a pin nor a wall holds"),
-        (Chain(4, Bond(beta=[1, 0, 1]), Pin(chi=[1, 0, 0, 0]), "free"), "chain has site 2, which neither"),
+        (Chain(4, Bond(chi=1), Pin(J=1)), "chain has sites that may go anywhere"),
+        (
+            Chain(4, Bond(beta=[1, 0, 1]), Pin(chi=[1, 0, 0, 0]), "free"),
+            "chain has sites that may go anywhere",
+        ),
         (
             Chain(4, Bond(chi=1, J=1, m=1e8)),
-            "chain has wells too narrow at its temperature; allowed: a higher",
+            "chain has .*, whose wells are too narrow at T = 1; allowed: a higher",
         ),
-        (Chain(4, Bond(chi=1, alpha=0.1, beta=1e-20)), "chain has wells too narrow"),
+        (Chain(4, Bond(chi=1, alpha=0.1, beta=1e-20)), "is beyond the floats; allowed: smaller"),
+        (Chain(4, Bond.rotor(J=[1, 0, 1, 1])), "chain falls into parts at bond 1 without force"),
+        (Chain(4, Bond(chi=[1, 0, 2]), Pin(beta=[1, 0, 0, 1]), "free"), "chain has sites that may go any"),
         (Chain(4, Bond(chi=1e12), Pin(beta=1e-6)), "chain needs a grid of more than 1024 displacements"),
     ],
 )
@@ -464,6 +462,17 @@ def test_what_has_no_equilibrium_is_refused(chain, message):
             function(chain, 1.0)
     with pytest.raises(ValueError, match=message):
         thermal(chain, 1.0, 2, rng=1)
+
+
+def test_parts_that_pull_apart_are_refused_when_cold():
+    """Halves in different wells: all paths from one to the other are too faint."""
+    tilt = np.repeat([0.3, -0.3], 10)
+    chain = Chain(20, Bond(chi=1), Pin(chi=-1, alpha=tilt, beta=1), "free")
+    for T in (0.001, 0.002, 0.005):
+        with pytest.raises(ValueError, match="allowed: a higher temperature, or a smoother law"):
+            log_partition(chain, T)
+    # by sums of exponentials in their logarithms, on a grid of 1601 nodes
+    assert_allclose(log_partition(chain, 0.02) - 10 * math.log(0.04 * math.pi), 278.6301460937838, rtol=1e-10)
 
 
 def test_anharmonic_chains_are_classical_and_warm():
@@ -476,3 +485,11 @@ def test_anharmonic_chains_are_classical_and_warm():
             function(chain, 0)
     with pytest.raises(ValueError, match="temperature = 0; allowed: a finite number above 0"):
         thermal(chain, 0, 1, rng=1)
+    for extreme in (1e-101, 1e101):
+        with pytest.raises(
+            ValueError, match=r"temperature = .*; allowed: a finite number at least 1e-100 and"
+        ):
+            log_partition(chain, extreme)
+    for beta in (1e-300, 1e300):
+        with pytest.raises(ValueError, match="log_partition is beyond the floats; allowed: smaller numbers"):
+            log_partition(Chain(4, Bond(beta=beta)), beta**-0.3)
