@@ -822,3 +822,22 @@ def test_conductivity_without_springs():
     """Then the noise carries all."""
     found = exact_kappa(Chain(8, Bond(chi=0.0)), VelocityExchange(1.0))
     assert (found.hamiltonian, found.total) == (0.0, 0.5)
+
+
+@pytest.mark.parametrize("noise", [VelocityExchange(0.7), ThreeSiteRotation(0.7)])
+def test_noise_currents_of_means_and_covariances(noise):
+    """Without springs a site's kinetic energy changes by what the noise hands over, means included."""
+    rng = np.random.default_rng(5)
+    loose, zero = Chain(5, Bond(chi=0.0), boundary="free"), np.zeros((5, 5))
+    root = rng.standard_normal((5, 5))
+    start = Moments(loose, np.zeros(5), rng.standard_normal(5), zero, zero, root @ root.T, noise=noise)
+
+    def kinetic(state):
+        return np.cumsum(state.temperatures + state.mean_p**2)[:-1] / 2
+
+    h = 1e-3
+    later = [kinetic(state) for state in evolve(loose, start, [0.0, h / 2, h], noise=noise)]
+    lost = (4 * (later[0] - later[1]) - (later[0] - later[2])) / h  # the first order of h cancels
+    np.testing.assert_allclose(start.noise_currents, lost, atol=1e-5)
+    still = Moments(loose, np.zeros(5), np.zeros(5), zero, zero, start.pp, noise=noise)
+    assert np.abs(start.noise_currents - still.noise_currents).max() > 0.1  # the means count
