@@ -60,12 +60,12 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
     try:
-        claims = read_register()["claims"]
+        register = read_register()
         read_measured()
     except ValueError as error:
         raise pytest.UsageError(str(error)) from error
     quantities: dict[str, set[str]] = {}
-    for entry in claims:
+    for entry in register["claims"] + register["findings"]:
         for test in entry["tests"]:
             quantities.setdefault(test, set()).update(entry.get("quantities", ()))
     for item in items:

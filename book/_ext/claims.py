@@ -133,10 +133,11 @@ class RegisterDirective(SphinxDirective):
         lines = []
         for key, entries in groupby(chosen, lambda entry: entry["source"]):
             source = register["sources"][key]
+            texts = "; ".join(source["texts"].values())
             lines += [
                 f"## {source['authors']}",
                 "",
-                f"*{source['title']}* {{cite:p}}`{source['cite']}`; read in {source['version']}.",
+                f"*{source['title']}* {{cite:p}}`{source['cite']}`; read in {texts}.",
                 "",
             ]
             lines += self.entries(list(entries))

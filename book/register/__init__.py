@@ -7,15 +7,18 @@ them with the same message.
 """
 
 from .claim import Claim, differences
-from .form import REGISTER, problems, read_register
-from .measured import MEASURED, mismeasured, outdated, read_measured, write_measured
+from .form import KINDS, REGISTER, VERDICTS, problems, read_register
+from .measured import MEASURED, agreement, mismeasured, outdated, read_measured, values, write_measured
 from .provenance import ROOT, code_hash, dependencies
 
 __all__ = [
+    "KINDS",
     "MEASURED",
     "REGISTER",
     "ROOT",
+    "VERDICTS",
     "Claim",
+    "agreement",
     "code_hash",
     "dependencies",
     "differences",
@@ -24,5 +27,6 @@ __all__ = [
     "problems",
     "read_measured",
     "read_register",
+    "values",
     "write_measured",
 ]

@@ -11,10 +11,12 @@ from typing import Any
 from .form import PATTERNS
 from .provenance import ROOT, code_hash
 
-__all__ = ["MEASURED", "mismeasured", "outdated", "read_measured", "write_measured"]
+__all__ = ["MEASURED", "agreement", "mismeasured", "outdated", "read_measured", "values", "write_measured"]
 
 MEASURED = ROOT / "book" / "data" / "measured.json"
 REMEDY = "restore it, or remove it and let `make claims` write it"
+FALSE_ALARM = 4.9  # standard errors
+EXACT = 1e-6  # how well a number without errors agrees, if nothing else is said
 RECORDED = {"value", "stderr", "systematic", "seed", "code_hash", "method", "test"}
 
 
@@ -46,6 +48,38 @@ def write_measured(entries: dict[str, dict[str, Any]]) -> None:
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(MEASURED)
+
+
+def values(number: Any) -> list[float]:
+    """A number, or a list of them, as a list."""
+    return number if isinstance(number, list) else [number]
+
+
+def agreement(number: Any, entry: dict[str, Any], within: float = EXACT) -> tuple[bool, float | None]:
+    """Whether a recorded number agrees with another one, and the largest deviation in standard errors.
+
+    It may miss by the share `within` and by 4.9 errors, statistical and systematic ones together.
+    Without errors there is no deviation in standard errors: None.
+    """
+    expected, recorded = values(number), values(entry["value"])
+    if len(expected) != len(recorded):
+        return False, None
+    errors = [
+        math.hypot(*pair)
+        for pair in zip(*(_each(entry[name], recorded) for name in ("stderr", "systematic")), strict=True)
+    ]
+    off = [abs(x - y) for x, y in zip(recorded, expected, strict=True)]
+    agrees = all(
+        miss <= within * abs(y) + FALSE_ALARM * error
+        for miss, y, error in zip(off, expected, errors, strict=True)
+    )
+    sigmas = [miss / error for miss, error in zip(off, errors, strict=True) if error]
+    return agrees, max(sigmas, default=None)
+
+
+def _each(error: Any, recorded: list[float]) -> list[float]:
+    """An error for each number, also if there is one for all."""
+    return error if isinstance(error, list) else [error] * len(recorded)
 
 
 def outdated() -> dict[str, str]:

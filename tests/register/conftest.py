@@ -58,10 +58,8 @@ class Repository:
         self.write("lattice/unused.py", "NOTHING = 0.0\n")
         self.write("tests/test_x.py", TESTS)
         claims = "".join(CLAIM.format(n=n) for n in (1, 2))
-        self.write(
-            "book/claims.yml",
-            f"sources: {{x: {{authors: X, title: X, cite: x, version: x}}}}\nclaims:{claims}",
-        )
+        sources = "sources: {x: {authors: X, title: X, cite: x, texts: {x: x}}}"
+        self.write("book/claims.yml", f"{sources}\nfindings: []\nclaims:{claims}")
         self.measured = root / "book/data/measured.json"
         self.measured.parent.mkdir()
 

@@ -6,7 +6,7 @@ import copy
 import pytest
 
 import book.register
-from book.register import ROOT, mismeasured, problems, read_measured, read_register
+from book.register import ROOT, agreement, mismeasured, problems, read_measured, read_register
 
 # Each check is a function, so that it can be shown to fail below.
 
@@ -46,11 +46,68 @@ def mismatches(claims, measured):
     return found
 
 
+def strangers(claims, measured):
+    """Numbers of the register that the measured ones contradict, or ought to."""
+    found = []
+    for entry in claims:
+        quantities = entry.get("quantities", ())
+        for key, numbers in quantities.items() if isinstance(quantities, dict) else ():
+            said = dict(numbers or {})
+            options = {name: said.pop(name) for name in ("within",) if name in said}
+            for name, number in said.items():
+                expected = name == "ours" or entry["verdict"] != "corrected"
+                if agreement(number, measured[key], **options)[0] != expected:
+                    found.append(f"{key}: {name} = {number}, measured {measured[key]['value']}")
+    return found
+
+
 def test_register_and_tests_and_chapters_and_numbers_agree():
-    claims = read_register()["claims"]
-    assert missing_tests(claims, ROOT) == []
-    assert missing_sections(claims, ROOT) == []
-    assert mismatches(claims, read_measured()) == []
+    register, measured = read_register(), read_measured()
+    entries = register["claims"] + register["findings"]
+    assert missing_tests(entries, ROOT) == []
+    assert missing_sections(entries, ROOT) == []
+    assert mismatches(register["claims"], measured) == []
+    assert strangers(register["claims"], measured) == []
+
+
+@pytest.mark.parametrize(
+    ("verdict", "numbers", "right"),
+    [
+        ("corrected", {"printed": 1, "ours": 2}, True),
+        ("corrected", {"printed": 2}, False),  # the print agrees
+        ("corrected", {"ours": 1}, False),
+        ("corrected", {"ours": 2.00001}, False),
+        ("corrected", {"ours": 2.00001, "within": 1e-4}, True),
+        ("corrected", {"ours": [2, 2]}, False),
+        ("corrected", None, True),
+        ("confirmed", {"printed": 2, "ours": 2}, True),
+        ("confirmed", {"printed": 1, "ours": 2}, False),
+    ],
+)
+def test_typed_numbers_are_held_to_the_measured_ones(verdict, numbers, right):
+    claims = [{"verdict": verdict, "quantities": {"x-1/a": numbers}}, {"verdict": verdict}]
+    measured = {"x-1/a": {"value": 2.0, "stderr": 0.0, "systematic": 0.0}}
+    assert bool(strangers(claims, measured)) is not right
+
+
+@pytest.mark.parametrize(
+    ("number", "errors", "found"),
+    [
+        (2.0, (0.0, 0.0), (True, None)),
+        (2.1, (0.0, 0.0), (False, None)),
+        (2.0 + 4.8e-3, (1e-3, 0.0), (True, 4.8)),
+        (2.0 + 5.0e-3, (1e-3, 0.0), (False, 5.0)),
+        (2.0 + 5.0e-3, (3e-3, 4e-3), (True, 1.0)),
+        (1.9, (0.0, 0.1), (True, 1.0)),
+        ([2.0], (0.1, 0.0), (True, 0.0)),
+        ([2.0, 2.0], (0.1, 0.0), (False, None)),
+    ],
+)
+def test_deviations_are_told_in_standard_errors(number, errors, found):
+    entry = {"value": 2.0, "stderr": errors[0], "systematic": errors[1]}
+    agrees, deviation = agreement(number, entry)
+    assert (agrees, deviation) == (found[0], pytest.approx(found[1]))
+    assert agreement([2.0, 1.0], entry | {"value": [2.0, 1.0], "stderr": [errors[0], 0.0]})[0]
 
 
 def test_a_register_that_does_not_agree_is_seen():
@@ -84,7 +141,27 @@ def test_a_register_that_does_not_agree_is_seen():
         ({"tests": ["tests/test_it.py"]}, "'tests/test_it.py'; allowed: tests/…/test_….py::test_…"),
         ({"section": "harmonic-chain"}, "'harmonic-chain'; allowed: a page below book/"),
         ({"source": "olla"}, "source = 'olla'; allowed: the one of bos"),
+        ({"kind": None}, "kind = None; allowed: constant, gap, overstated, slip"),
+        ({"kind": "trifle"}, "kind = 'trifle'; allowed: constant, gap, overstated, slip"),
+        ({"verdict": "open"}, "`kind` does not belong here"),
+        ({"seen": "journal"}, "seen = 'journal'; allowed: a text of the source: machine"),
+        ({"print": "A typo in (1)."}, "print says 'typo'; allowed: what a letter to the authors would say"),
+        ({"evidence": "They forgot it."}, "evidence says 'forgot'"),
+        ({"correction": " "}, "correction = ' '; allowed: a text"),
         ({"quantities": ["bos-2/x"]}, "quantity 'bos-2/x'; allowed: names that begin with bos-1/"),
+        ({"quantities": []}, "quantities = []; allowed: a list of texts"),
+        (
+            {"quantities": {"bos-1/gap": {}}},
+            "bos-1/gap: {}; allowed: nothing, or some of ours, printed, within",
+        ),
+        ({"quantities": {"bos-1/gap": {"theirs": 1}}}, "allowed: nothing, or some of ours, printed, within"),
+        ({"quantities": {"bos-1/gap": {"ours": "1"}}}, "ours = '1'; allowed: a finite number or a list"),
+        ({"quantities": {"bos-1/gap": {"printed": []}}}, "printed = []; allowed: a finite number or a list"),
+        ({"quantities": {"bos-1/gap": {"ours": [True]}}}, "ours = [True]; allowed: a finite number"),
+        (
+            {"quantities": {"bos-1/gap": {"ours": 1, "within": 0.2}}},
+            "within = 0.2; allowed: 0 < within ≤ 0.1",
+        ),
         ({"doubt": "yes"}, "`doubt` does not belong here"),
         ({"id": "bos-3"}, "id bos-3 occurs twice"),
     ],
@@ -93,6 +170,40 @@ def test_mistakes_in_the_form_are_named(change, message):
     document = read_register()
     document["claims"][0] |= change
     assert message in "\n".join(problems(document))
+
+
+FINDING = {
+    "id": "our-1",
+    "finding": "It is so.",
+    "searched": "Nothing yet.",
+    "nearest": "None known to us.",
+    "section": "noisy-chains/harmonic-chain#hc-dispersion",
+    "tests": ["tests/claims/test_bos_harmonic.py::test_bos_3_factor_two"],
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({}, ""),
+        ({"id": "bos-1"}, "bos-1: id = 'bos-1'; allowed: names that begin with our-"),
+        ({"searched": None}, "our-1: searched = None; allowed: a text"),
+        ({"nearest": ""}, "our-1: nearest = ''; allowed: a text"),
+        ({"verdict": "confirmed"}, "our-1: `verdict` does not belong here"),
+        ({"claim": "It is so."}, "our-1: `claim` does not belong here"),
+        ({"tests": []}, "our-1: tests = []; allowed: a list of texts"),
+        ({"section": "harmonic-chain"}, "our-1: section: 'harmonic-chain'; allowed: a page below book/"),
+    ],
+)
+def test_mistakes_in_the_form_of_a_finding_are_named(change, message):
+    document = read_register()
+    document["findings"] = [FINDING | change]
+    found = problems(document)
+    assert message in "\n".join(found) if message else found == []
+    document["findings"] = [{name: x for name, x in (FINDING | change).items() if name != "searched"}]
+    assert "our-1: `searched` is missing" in problems(document) or "id" in change
+    document["findings"] = [FINDING, FINDING]
+    assert problems(document) == ["id our-1 occurs twice"]
 
 
 @pytest.mark.parametrize(
@@ -125,12 +236,19 @@ def test_mistakes_in_the_form_of_a_number_are_named(field, wrong):
 
 
 def test_form_of_the_whole_document():
-    assert problems(None) == ["allowed at the top: `sources` and `claims`"]
+    assert problems(None) == ["allowed at the top: `sources`, `claims` and `findings`"]
     document = read_register()
     del document["claims"][0]["section"]
     del document["claims"][1]["id"]
     del document["sources"]["bos"]["cite"]
     assert len(problems(document)) == 3
+    document = read_register()
+    document["sources"]["bos"]["texts"] = {"machine": ""}
+    document["findings"] = ["It is so."]
+    assert problems(document) == [
+        "source bos: texts = {'machine': ''}; allowed: names and what they stand for",
+        "number 1 of the findings has no id",
+    ]
 
 
 def test_files_that_cannot_be_read(tmp_path, monkeypatch):
