@@ -1,20 +1,21 @@
 """The claims register and the errata as pages of the book.
 
 * ``{claims-register}`` renders ``book/claims.yml`` with the numbers of ``book/data/measured.json``;
-* ``{claims-errata}`` renders what is ``corrected`` in it;
-* ``{claim}`bos-3``` links to an entry of the register.
+* ``{claims-errata}`` renders what is ``corrected`` in it, ``{claims-findings}`` what we found besides;
+* ``{claims-notes}`` repeats the boxes of the chapters that are titled "Notes on the source";
+* ``{claim}`bos-3``` links to an entry of the register and shows its verdict.
 
-A claim whose section does not exist, or an unknown claim, is a warning, so it fails the build.
+The site has the code of each test that the register names.  A claim whose section does not exist, or an
+unknown claim, is a warning, so it fails the build.
 """
 
 from __future__ import annotations
 
-import math
-import re
 import sys
+from functools import cache
 from itertools import groupby
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from docutils import nodes
 from docutils.statemachine import StringList
@@ -22,188 +23,242 @@ from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
-from sphinx.util.docutils import SphinxDirective, SphinxRole
+from sphinx.util.docutils import SphinxDirective, SphinxRole, new_document
 from sphinx.util.nodes import nested_parse_with_titles
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import claims_text as text
+from claims_code import listings, test_link
 
 from book.register import MEASURED, REGISTER, read_measured, read_register
 
 logger = logging.getLogger(__name__)
 
 Entry = dict[str, Any]
+NOTES = "Notes on the source"
+HEAD = ("Claim", "Verdict", "Printed", "Ours", "Measured", "σ", "Shown in, asserted by")
 
 
-def plain(text: str) -> str:
-    """Text that Markdown leaves alone, in a table too."""
-    return re.sub(r"([\\`*_{}\[\]<>$|#~])", r"\\\1", text)
+def register() -> dict[str, Any]:
+    """The register, read once."""
+    return _register(REGISTER.stat().st_mtime_ns)
 
 
-def number(value: float, stderr: float = 0.0, systematic: float = 0.0) -> str:
-    """A value with its errors, to two digits of the smaller one; seven digits if there is none."""
-    errors = [error for error in (stderr, systematic) if error]
-    if not errors:
-        return f"{value:.7g}".replace("-", "−")
-    places = max(0, 1 - math.floor(math.log10(min(errors))))
-    text = f"{value:.{places}f}"
-    if stderr:
-        text += f" ± {stderr:.{places}f}"
-    if systematic:
-        text += f" ± {systematic:.{places}f} (systematic)"
-    return text.replace("-", "−")
+@cache
+def _register(stamp: int) -> dict[str, Any]:
+    return read_register()
 
 
-def numbers(entry: Entry) -> str:
-    """All values of a recorded quantity."""
-    values = entry["value"] if isinstance(entry["value"], list) else [entry["value"]]
-    errors = [
-        entry[name] if isinstance(entry[name], list) else [entry[name]] * len(values)
-        for name in ("stderr", "systematic")
-    ]
-    return "; ".join(map(number, values, *errors))
+def badge(word: str) -> nodes.Node:
+    """A verdict, told by its word and coloured besides."""
+    return nodes.inline("", word, classes=["claim-verdict", f"claim-{word}"])
 
 
-def definition(term: str, *paragraphs: str) -> list[str]:
-    """An item of a definition list."""
-    lines = [term]
-    for paragraph in paragraphs:
-        first, *rest = paragraph.split("\n")
-        lines += [f": {first}", *(f"  {line}" for line in rest)]
-    return [*lines, ""]
-
-
-def section_label(entry: Entry) -> str:
-    return entry["section"].partition("#")[2]
-
-
-def overview(entries: list[Entry]) -> list[str]:
-    """The table that opens a source's part of the register."""
-    return [
-        "| Claim | Equation | Verdict | Shown in |",
-        "|---|---|---|---|",
-        *(
-            f"| {{claim}}`{entry['id']}` | {plain(entry['equation'])} "
-            f"| {{claim-verdict}}`{entry['verdict']}` | {{ref}}`{section_label(entry)}` |"
-            for entry in entries
-        ),
-        "",
-    ]
-
-
-def register_entry(entry: Entry, measured: dict[str, Entry]) -> list[str]:
-    """One claim of the register."""
-    verdict = f"{{claim-verdict}}`{entry['verdict']}`"
-    if entry["verdict"] == "corrected":
-        verdict += f"; {{ref}}`text, proposed reading and evidence <erratum-{entry['id']}>`"
-    lines = [f"(claim-{entry['id']})=", f"### {entry['id']}: equation {plain(entry['equation'])}", ""]
-    lines += definition("Claim", entry["claim"])
-    lines += definition("Verdict", verdict)
-    lines += definition("Shown in", f"{{ref}}`{section_label(entry)}`")
-    lines += definition("Asserted by", *(f"{{claim-test}}`{test}`" for test in entry["tests"]))
-    for key in entry.get("quantities", ()):
-        if key not in measured:
-            logger.warning("%s is not in %s; `make claims` computes it", key, MEASURED.name)
-            continue
-        found = measured[key]
-        seed = "" if found["seed"] is None else f" (seed {found['seed']})"
-        lines += definition(f"Measured: {key}", f"**{numbers(found)}**", f"{plain(found['method'])}{seed}")
-    return lines
-
-
-def erratum(entry: Entry) -> list[str]:
-    """One correction, worded to the authors of the source."""
-    lines = [f"(erratum-{entry['id']})=", f"### Equation {plain(entry['equation'])}", ""]
-    lines += definition("In the text we read", entry["print"])
-    lines += definition("Proposed reading", entry["correction"])
-    lines += definition("Evidence", entry["evidence"])
-    shown = f"{{ref}}`{section_label(entry)}`; claim {{claim}}`{entry['id']}`"
-    return lines + definition("Shown in", shown)
+def link(env: BuildEnvironment, label: str, words: str = "") -> pending_xref:
+    """A link to a label; without words it bears the title that follows the label."""
+    options = {"refdomain": "std", "reftype": "ref", "refwarn": True, "refdoc": env.docname}
+    return pending_xref(
+        "", nodes.inline("", words or label), reftarget=label, refexplicit=bool(words), **options
+    )
 
 
 class RegisterDirective(SphinxDirective):
-    """All claims, by source."""
-
-    verdicts: ClassVar[tuple[str, ...]] = ("confirmed", "corrected", "open")
+    """All claims: how many, and those of each source."""
 
     def run(self) -> list[nodes.Node]:
         for path in (REGISTER, MEASURED):
             self.env.note_dependency(str(path))
-        register = read_register()
-        chosen = [entry for entry in register["claims"] if entry["verdict"] in self.verdicts]
-        lines = []
-        for key, entries in groupby(chosen, lambda entry: entry["source"]):
-            source = register["sources"][key]
-            texts = "; ".join(source["texts"].values())
-            lines += [
-                f"## {source['authors']}",
-                "",
-                f"*{source['title']}* {{cite:p}}`{source['cite']}`; read in {texts}.",
-                "",
-            ]
-            lines += self.entries(list(entries))
-        # "##": below the heading of the page, "###": below a source
+        found = self.parsed(self.opening())
+        claims = groupby(register()["claims"], lambda entry: entry["source"])
+        return found + [section for key, entries in claims for section in self.sections(key, list(entries))]
+
+    def opening(self) -> list[str]:
+        return text.summary(register())
+
+    def sections(self, key: str, entries: list[Entry]) -> list[nodes.Node]:
+        """The part of a source: a table, then every claim; all of them marked for the filter."""
+        measured = read_measured()
+        for quantity in [name for entry in entries for name in entry.get("quantities", ())]:
+            if quantity not in measured:
+                logger.warning("%s is not in %s; `make claims` computes it", quantity, MEASURED.name)
+        source = register()["sources"][key]
+        lines = text.source_head(source)
+        for entry in entries:
+            lines += text.register_entry(entry, measured, source["texts"])
+        (section,) = self.parsed(lines)
+        parts = [part for part in section.children if isinstance(part, nodes.section)]
+        table = self.table([self.row(entry, measured) for entry in entries])
+        # before the label of the first claim, which names what follows it
+        section.insert(section.first_child_matching_class(nodes.target), table)
+        for entry, *marked in zip(entries, parts, table.findall(self.is_row), strict=True):
+            for node in marked:
+                node["classes"] += marks(entry)
+        return [section]
+
+    @staticmethod
+    def is_row(node: nodes.Node) -> bool:
+        return isinstance(node, nodes.row) and isinstance(node.parent, nodes.tbody)
+
+    def row(self, entry: Entry, measured: dict[str, Entry]) -> list[list[nodes.Node]]:
+        """The cells of a claim, each a list of its lines."""
+        claim = [link(self.env, f"claim-{entry['id']}", entry["id"]), nodes.Text(entry["equation"])]
+        verdict = [badge(entry["verdict"]), *([nodes.Text(entry["kind"])] if "kind" in entry else [])]
+        figures = zip(*text.columns(entry, measured), strict=True)
+        numbers = [
+            [nodes.inline("", line or "\u00a0", classes=["claim-number"]) for line in c] for c in figures
+        ]
+        names = (
+            ["test"] if len(entry["tests"]) == 1 else [f"test {i + 1}" for i in range(len(entry["tests"]))]
+        )
+        tests = [
+            test_link(self.env, test, nodes.inline("", name))
+            for test, name in zip(entry["tests"], names, strict=True)
+        ]
+        separated = [node for test in tests for node in (nodes.Text(", "), test)][1:]
+        shown = [link(self.env, text.section_label(entry)), nodes.inline("", "", *separated)]
+        return [claim, verdict, *numbers, shown]
+
+    def table(self, rows: list[list[list[nodes.Node]]]) -> nodes.table:
+        group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in HEAD), cols=len(HEAD))
+        head = [[nodes.Text(name)] for name in HEAD]
+        for part, content in ((nodes.thead(), [head]), (nodes.tbody(), rows)):
+            for cells in content:
+                part += nodes.row(
+                    "",
+                    *(nodes.entry("", *(nodes.paragraph("", "", line) for line in cell)) for cell in cells),
+                )
+            group += part
+        return nodes.table("", group, classes=["claims-table", "colwidths-auto"])
+
+    def parsed(self, lines: list[str]) -> list[nodes.Node]:
+        """Markdown as nodes; "##" is below the heading of the page."""
+        page = next(self.state.document.findall(nodes.section))
+        count = len(page)
         container = nodes.Element()
         container.document = self.state.document
         nested_parse_with_titles(self.state, StringList(lines, str(REGISTER)), container)
-        return container.children
+        found = [*container.children, *page[count:]]
+        del page[count:]  # MyST appends sections to the page at once; they are to stand in their place
+        return found
 
-    def entries(self, entries: list[Entry]) -> list[str]:
-        measured = read_measured()
-        lines = overview(entries)
-        for entry in entries:
-            lines += register_entry(entry, measured)
-        return lines
+
+def marks(entry: Entry) -> list[str]:
+    """The classes by which the filter knows a claim."""
+    chapter = entry["section"].partition("#")[0].rpartition("/")[2]
+    kind = [f"kind-{entry['kind']}"] if "kind" in entry else []
+    return [
+        "claim-entry",
+        f"source-{entry['source']}",
+        f"chapter-{chapter}",
+        f"verdict-{entry['verdict']}",
+        *kind,
+    ]
 
 
 class ErrataDirective(RegisterDirective):
-    """The corrected claims, by source."""
+    """The corrected claims: in full, and the slips as a list."""
 
-    verdicts = ("corrected",)
+    def opening(self) -> list[str]:
+        return []
 
-    def entries(self, entries: list[Entry]) -> list[str]:
-        return [line for entry in entries for line in erratum(entry)]
+    def sections(self, key: str, entries: list[Entry]) -> list[nodes.Node]:
+        source = register()["sources"][key]
+        corrected = [entry for entry in entries if entry["verdict"] == "corrected"]
+        slips = [entry for entry in corrected if entry["kind"] == "slip"]
+        lines = text.source_head(source)
+        for entry in corrected:
+            if entry["kind"] != "slip":
+                lines += text.erratum(entry, source["texts"])
+        if slips:
+            lines += ["### Slips", "", *(line for entry in slips for line in text.slip(entry))]
+        return self.parsed(lines)
+
+
+class FindingsDirective(RegisterDirective):
+    """What we found besides."""
+
+    def run(self) -> list[nodes.Node]:
+        self.env.note_dependency(str(REGISTER))
+        return self.parsed([line for entry in register()["findings"] for line in text.finding(entry)])
+
+
+class claims_notes(nodes.General, nodes.Element):
+    """The place of the notes on the source, until all chapters have been read."""
+
+
+class NotesDirective(SphinxDirective):
+    """The boxes of the chapters that are titled "Notes on the source"."""
+
+    def run(self) -> list[nodes.Node]:
+        return [claims_notes()]
+
+
+def insert_notes(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Copy the boxes of all pages, each under the title of its page."""
+    for place in list(doctree.findall(claims_notes)):
+        found = []
+        for other in sorted(app.env.found_docs):
+            for box in app.env.get_doctree(other).findall(nodes.admonition):
+                if box[0].astext() == NOTES:
+                    found.append(resolved(app, box.deepcopy(), other, page))
+        place.replace_self(found)
+
+
+def resolved(app: Sphinx, box: nodes.admonition, home: str, page: str) -> nodes.admonition:
+    """A box of another page, its links as seen from this one."""
+    for reference in box.findall(pending_xref):
+        reference["refdoc"] = page
+    box[0] = nodes.title("", app.env.titles[home].astext())
+    document = new_document("")
+    document += box
+    app.env.resolve_references(document, page, app.builder)
+    document.remove(box)
+    return box
+
+
+def pages_with_notes(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """They are written again whenever any page has changed."""
+    return [page for page in env.found_docs if any(env.get_doctree(page).findall(claims_notes))]
 
 
 class ClaimRole(SphinxRole):
-    """A link to an entry of the register."""
+    """A link to an entry of the register, with its verdict."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         self.env.note_dependency(str(REGISTER))
-        if self.text not in {entry["id"] for entry in read_register()["claims"]}:
+        verdicts = {entry["id"]: entry["verdict"] for entry in register()["claims"]}
+        verdicts |= {entry["id"]: "ours" for entry in register()["findings"]}
+        if self.text not in verdicts:
             logger.warning("there is no claim %r in claims.yml", self.text, location=self.get_location())
-        link = pending_xref(
-            "",
-            nodes.inline("", self.text),
-            refdomain="std",
-            reftype="ref",
-            reftarget=f"claim-{self.text}",
-            refexplicit=True,
-            refwarn=True,
-            refdoc=self.env.docname,
-        )
-        self.set_source_info(link)
-        return [nodes.inline("", "", link, classes=["claim-id"])], []
+            return [nodes.inline("", self.text)], []
+        reference = link(self.env, f"claim-{self.text}", self.text)
+        self.set_source_info(reference)
+        return [
+            nodes.inline("", "", reference, nodes.Text(" "), badge(verdicts[self.text]), classes=["claim-id"])
+        ], []
 
 
 class VerdictRole(SphinxRole):
-    """A verdict, told by its word and coloured besides."""
+    """A verdict."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        return [nodes.inline("", self.text, classes=["claim-verdict", f"claim-{self.text}"])], []
+        return [badge(self.text)], []
 
 
 class TestRole(SphinxRole):
-    """The name of a test, which may be broken across lines."""
+    """The name of a test, which may be broken across lines, with a link to its code."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        return [nodes.literal("", self.text, classes=["claim-test"])], []
+        name = nodes.literal("", self.text, classes=["claim-test"])
+        return [test_link(self.env, self.text, name)], []
 
 
 def check_sections(app: Sphinx, env: BuildEnvironment) -> None:
     """Warn if the label of a claim's section stands on another page than the register says."""
     labels = env.get_domain("std").labels
     book = REGISTER.parent.relative_to(app.srcdir).as_posix()
-    for entry in read_register()["claims"]:
+    for entry in register()["claims"] + register()["findings"]:
         page, _, label = entry["section"].partition("#")
         if label in labels and labels[label][0] != f"{book}/{page}":
             logger.warning("%s: section %s is on page %s", entry["id"], entry["section"], labels[label][0])
@@ -212,9 +267,16 @@ def check_sections(app: Sphinx, env: BuildEnvironment) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("claims-register", RegisterDirective)
     app.add_directive("claims-errata", ErrataDirective)
+    app.add_directive("claims-findings", FindingsDirective)
+    app.add_directive("claims-notes", NotesDirective)
+    app.add_node(claims_notes)
     app.add_role("claim", ClaimRole())
     app.add_role("claim-verdict", VerdictRole())
     app.add_role("claim-test", TestRole())
     app.add_css_file("claims.css")
+    app.add_js_file("claims.js")
     app.connect("env-check-consistency", check_sections)
+    app.connect("env-updated", pages_with_notes)
+    app.connect("doctree-resolved", insert_notes)
+    app.connect("html-collect-pages", listings)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,7 +8,16 @@ them with the same message.
 
 from .claim import Claim, differences
 from .form import KINDS, REGISTER, VERDICTS, problems, read_register
-from .measured import MEASURED, agreement, mismeasured, outdated, read_measured, values, write_measured
+from .measured import (
+    MEASURED,
+    agreement,
+    errors,
+    mismeasured,
+    outdated,
+    read_measured,
+    values,
+    write_measured,
+)
 from .provenance import ROOT, code_hash, dependencies
 
 __all__ = [
@@ -22,6 +31,7 @@ __all__ = [
     "code_hash",
     "dependencies",
     "differences",
+    "errors",
     "mismeasured",
     "outdated",
     "problems",

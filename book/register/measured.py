@@ -11,7 +11,16 @@ from typing import Any
 from .form import PATTERNS
 from .provenance import ROOT, code_hash
 
-__all__ = ["MEASURED", "agreement", "mismeasured", "outdated", "read_measured", "values", "write_measured"]
+__all__ = [
+    "MEASURED",
+    "agreement",
+    "errors",
+    "mismeasured",
+    "outdated",
+    "read_measured",
+    "values",
+    "write_measured",
+]
 
 MEASURED = ROOT / "book" / "data" / "measured.json"
 REMEDY = "restore it, or remove it and let `make claims` write it"
@@ -55,31 +64,29 @@ def values(number: Any) -> list[float]:
     return number if isinstance(number, list) else [number]
 
 
+def errors(entry: dict[str, Any]) -> list[float]:
+    """Of each recorded number, its statistical and systematic error together."""
+    length = len(values(entry["value"]))
+    each = [
+        entry[name] if isinstance(entry[name], list) else [entry[name]] * length
+        for name in ("stderr", "systematic")
+    ]
+    return [math.hypot(*pair) for pair in zip(*each, strict=True)]
+
+
 def agreement(number: Any, entry: dict[str, Any], within: float = EXACT) -> tuple[bool, float | None]:
     """Whether a recorded number agrees with another one, and the largest deviation in standard errors.
 
-    It may miss by the share `within` and by 4.9 errors, statistical and systematic ones together.
-    Without errors there is no deviation in standard errors: None.
+    It may miss by the share `within` and by 4.9 errors.  Without errors there is no deviation in
+    standard errors: None.
     """
     expected, recorded = values(number), values(entry["value"])
     if len(expected) != len(recorded):
         return False, None
-    errors = [
-        math.hypot(*pair)
-        for pair in zip(*(_each(entry[name], recorded) for name in ("stderr", "systematic")), strict=True)
-    ]
     off = [abs(x - y) for x, y in zip(recorded, expected, strict=True)]
-    agrees = all(
-        miss <= within * abs(y) + FALSE_ALARM * error
-        for miss, y, error in zip(off, expected, errors, strict=True)
-    )
-    sigmas = [miss / error for miss, error in zip(off, errors, strict=True) if error]
-    return agrees, max(sigmas, default=None)
-
-
-def _each(error: Any, recorded: list[float]) -> list[float]:
-    """An error for each number, also if there is one for all."""
-    return error if isinstance(error, list) else [error] * len(recorded)
+    each = list(zip(off, expected, errors(entry), strict=True))
+    agrees = all(miss <= within * abs(y) + FALSE_ALARM * error for miss, y, error in each)
+    return agrees, max((miss / error for miss, _, error in each if error), default=None)
 
 
 def outdated() -> dict[str, str]:

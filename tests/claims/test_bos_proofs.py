@@ -102,7 +102,7 @@ def test_bos_20_square(claim, record):
     record(
         "bos-20/growth",
         growth,
-        method="⟨J, W⟩ at ε = 1/64 over that at 1/16, J = exp(-x²), bells: with ε‖ψ‖ = 1, then ε‖ψ‖² = 1",
+        method="⟨J, W⟩ at ε = 1/64 over that at 1/16, J = exp(-x²), bells: their norm 1/ε, then its square",
     )
 
 

@@ -1,0 +1,103 @@
+"""The register on the built site: its filter, its badges, its errata."""
+
+from __future__ import annotations
+
+import pytest
+
+from book.register import read_register
+from tests.book.checks import parsed
+from tests.book.site import SITE, VIEWS, WRITTEN
+
+pytestmark = pytest.mark.site
+
+PAGE = "book/claims.html"
+
+
+def wrong_badges(source, verdicts):
+    """Badges that say something else than the register."""
+    said = [
+        (each.a.get_text(), each.select_one(".claim-verdict").get_text())
+        for each in source.select(".claim-id")
+    ]
+    return [(claim, word) for claim, word in said if verdicts.get(claim) != word]
+
+
+def verdicts():
+    register = read_register()
+    found = {entry["id"]: entry["verdict"] for entry in register["claims"]}
+    return found | {entry["id"]: "ours" for entry in register["findings"]}
+
+
+@pytest.mark.parametrize("page", WRITTEN)
+def test_badges_say_what_the_register_says(page):
+    assert wrong_badges(parsed(SITE / page), verdicts()) == []
+
+
+def test_a_wrong_badge_is_seen():
+    source = parsed(SITE / "book/noisy-chains/harmonic-chain.html")
+    assert ("bos-3", "corrected") in wrong_badges(source, verdicts() | {"bos-3": "confirmed"})
+
+
+def test_every_claim_has_a_row_and_an_entry():
+    source = parsed(SITE / PAGE)
+    for entry in read_register()["claims"]:
+        anchor = f"claim-{entry['id'].replace('.', '-')}"
+        (row,) = source.select(f"tr.source-{entry['source']}:has([href='#{anchor}'])")
+        (part,) = source.select(f"section.claim-entry:has(> #{anchor})")
+        for node in (row, part):
+            assert f"verdict-{entry['verdict']}" in node["class"]
+            assert ("kind" in entry) is (f"kind-{entry.get('kind')}" in node["class"])
+        for test in entry["tests"]:
+            assert [a for a in row.select("a") if a["href"].endswith("#" + test.partition("::")[2])]
+
+
+def test_errata_are_in_full_or_listed():
+    source = parsed(SITE / "book/errata.html")
+    corrected = [entry for entry in read_register()["claims"] if entry["verdict"] == "corrected"]
+    in_full = {node["id"] for node in source.select("[id^=erratum-]")}
+    assert in_full == {
+        f"erratum-{entry['id'].replace('.', '-')}" for entry in corrected if entry["kind"] != "slip"
+    }
+    listed = {a.get_text() for a in source.select("#slips li .claim-id a")}
+    assert listed == {entry["id"] for entry in corrected if entry["kind"] == "slip"}
+    notes = source.select("#notes-in-the-chapters .admonition")
+    assert [note.select_one(".admonition-title").get_text() for note in notes] == [
+        "Appendix: the Wigner transform"
+    ]
+
+
+def shown(tab):
+    return tab.locator("tr.claim-entry:visible").count(), tab.locator("section.claim-entry:visible").count()
+
+
+@pytest.mark.parametrize("view", ["light", "phone"])
+def test_claims_are_filtered_by_the_keyboard(view, visit, server):
+    opened = visit(server, PAGE, view)
+    tab, claims = opened.tab, read_register()["claims"]
+    assert shown(tab) == (len(claims), len(claims))
+    choice = tab.get_by_label("Verdict")
+    for key, verdict in (("c", "confirmed"), ("ArrowDown", "corrected")):
+        choice.focus()
+        choice.press(key)
+        # which of them comes next is the order of the claims
+        assert choice.input_value() in ("verdict-confirmed", "verdict-corrected"), verdict
+        wanted = choice.input_value().removeprefix("verdict-")
+        count = sum(entry["verdict"] == wanted for entry in claims)
+        assert shown(tab) == (count, count)
+        assert tab.locator(".claims-filter output").text_content().startswith(f"{count} of {len(claims)} ")
+    tab.get_by_label("Verdict").select_option("all")
+    tab.get_by_label("Kind of correction").select_option("gap")
+    tab.get_by_label("Chapter").select_option("appendix wigner")
+    assert shown(tab) == (1, 1)
+    tab.get_by_label("Chapter").select_option("harmonic chain")
+    assert shown(tab) == (0, 0)
+    assert opened.troubles == []
+
+
+def test_all_claims_are_shown_without_the_script(browser):
+    context = browser.new_context(**VIEWS["light"], java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto(f"{SITE.as_uri()}/{PAGE}")
+    assert shown(tab) == (len(read_register()["claims"]),) * 2
+    assert tab.locator(".claims-filter").count() == 0
+    context.close()
