@@ -6,11 +6,12 @@ import pytest
 
 from book.register import read_register
 from tests.book.checks import parsed
-from tests.book.site import SITE, VIEWS, WRITTEN
+from tests.book.site import ROOT, SITE, VIEWS, WRITTEN
 
 pytestmark = pytest.mark.site
 
 PAGE = "book/claims.html"
+NOTES = "Notes on the source"
 
 
 def wrong_badges(source, verdicts):
@@ -61,9 +62,14 @@ def test_errata_are_in_full_or_listed():
     listed = {a.get_text() for a in source.select("#slips li .claim-id a")}
     assert listed == {entry["id"] for entry in corrected if entry["kind"] == "slip"}
     notes = source.select("#notes-in-the-chapters .admonition")
-    assert [note.select_one(".admonition-title").get_text() for note in notes] == [
-        "Appendix: the Wigner transform"
+    boxed = [
+        page
+        for page in WRITTEN
+        if f"{{admonition}} {NOTES}\n" in (ROOT / page).with_suffix(".md").read_text("utf-8")
     ]
+    titles = {parsed(SITE / page).h1.find(string=True, recursive=False) for page in boxed}
+    assert {note.select_one(".admonition-title").get_text() for note in notes} == titles
+    assert len(notes) == len(boxed) >= 3
 
 
 def shown(tab):

@@ -134,3 +134,46 @@ def test_bos_theorem_9_initial_condition(claim):
     expected = scipy.linalg.expm(2 * time * C) @ start  # momenta under the noise alone: twice the rate
     claim.agrees(spectra_of(pp, shape), expected, rtol=1e-6, floor=0.01)
     claim.refutes(spectra_of(pp, shape), start, rtol=0.1)
+
+
+def test_bos_5_variable_of_integration(claim):
+    """The gain and loss of (5) integrated over k', as in (22); over k it is minus that, at k'."""
+    n = 32
+    k = np.arange(n) / n
+    R = collisions(n) - np.diag(np.diag(collisions(n)))  # R(k, k') but for k = k', where it meets a 0
+    W = 1 + 0.5 * np.cos(2 * np.pi * k) + 0.3 * np.sin(4 * np.pi * k)
+    integrand = R * (W - W[:, None])  # axes k, k'
+    claim.agrees(integrand.sum(axis=1), collisions(n) @ W, rtol=1e-11, floor=0.1)
+    claim.agrees(integrand.sum(axis=0), -collisions(n) @ W, rtol=1e-11, floor=0.1)
+    claim.refutes(integrand.sum(axis=0), collisions(n) @ W, rtol=0.5)
+
+
+def test_bos_19_supremum(claim):
+    """The second bound of (19) needs the supremum over all places; over integers it can be all but 0."""
+    scale, n = 1 / 16, 160
+    x = scale * (np.arange(n) - n // 2)
+    psi = np.exp(-((x - 0.5) ** 2))
+
+    def J(x, k):  # J̃ is its value at z = 0 and 0 elsewhere
+        return np.exp(-20 * (x - 0.5) ** 2) + 0 * k
+
+    share = weighed(np.outer(psi, psi), J, scale).real / (scale * np.sum(psi**2))
+    claim.agrees(share, 1 / np.sqrt(11), rtol=1e-3)
+    assert share <= J(np.linspace(-3, 3, 601), 0.0).max()
+    assert share > 30 * J(np.arange(-3.0, 4.0), 0.0).max()
+
+
+def test_bos_40_star(claim):
+    """J̃(x, y' - y) is the J̃(x, y - y')* of (18) for real J only."""
+    k, z = np.arange(64) / 64, np.arange(-3, 4)
+    wave = np.exp(2j * np.pi * z[:, None] * k) / 64
+    real = 1 + np.cos(2 * np.pi * k) + 0.5 * np.sin(4 * np.pi * k)
+    for J, same in ((real, True), (real + 0.7j * np.sin(2 * np.pi * k), False)):
+        of_z = wave @ J
+        definition, printed = of_z.conj(), of_z[::-1]
+        size = np.abs(definition - printed).max() / np.abs(definition).max()
+        if same:
+            assert size < 1e-14
+            claim.agrees(printed, definition, rtol=1e-12, floor=0.1)
+        else:
+            claim.refutes(printed, definition, rtol=0.5)
