@@ -44,9 +44,10 @@ site-test: $(VENV)/.dev  ## the built site in headless Chromium, network cut off
 claims: $(VENV)/.dev  ## every claim, slow ones too; writes book/data/measured.json
 	$(BIN)/python -m pytest -m claims --record
 
-lab: $(VENV)/.book  ## the chapters as notebooks in JupyterLab
+lab: $(VENV)/.book  ## the chapters of the built site as notebooks in JupyterLab: _build/notebooks
 	@JUPYTER_CONFIG_DIR=$(CURDIR)/$(VENV)/etc/jupyter $(BIN)/jupytext-config set-default-viewer >/dev/null
-	$(BIN)/jupyter lab book/index.md
+	@$(BIN)/python book/_lab.py
+	$(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/_build/notebooks
 
 serve:  ## the built site at http://localhost:8000
 	@test -f _build/html/index.html || { echo "There is no site yet: run \`make book\` first."; exit 1; }

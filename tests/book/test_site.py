@@ -8,14 +8,11 @@ is looked for here is found.
 from __future__ import annotations
 
 import gzip
-from pathlib import Path
-from urllib.parse import unquote
 
-import nbformat
 import pytest
 
 from tests.book.checks import CONTROLS, foreign_letters, inaccessible, looks, mistakes, parsed
-from tests.book.site import LISTINGS, PAGES, PROPER, ROOT, SITE, WRITTEN
+from tests.book.site import LISTINGS, PAGES, PROPER, SITE, WRITTEN
 
 pytestmark = pytest.mark.site
 
@@ -82,20 +79,3 @@ def test_links_identifiers_and_texts_of_pictures(page):
 @pytest.mark.parametrize("page", PAGES)
 def test_weight(page):
     assert len(gzip.compress((SITE / page).read_bytes())) < MAX_WEIGHT
-
-
-@pytest.mark.parametrize("page", WRITTEN)
-def test_notebook_download(page):
-    """Every page offers a notebook; if it has cells, they are executed."""
-    links = [a["href"] for a in parsed(SITE / page).find_all("a", href=True) if a["href"].endswith(".ipynb")]
-    assert len(links) == 1
-    path = ((SITE / page).parent / unquote(links[0])).resolve()
-    notebook = nbformat.read(path, as_version=4)
-    nbformat.validate(notebook)
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    source = Path(ROOT / page).with_suffix(".md").read_text("utf-8")
-    assert len(cells) == source.count("\n```{code-cell}")
-    assert all(cell.execution_count for cell in cells)
-    assert not cells or any(cell.outputs for cell in cells)
-    prose = "".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    assert not cells or "{glue:text}" not in prose
