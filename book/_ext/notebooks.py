@@ -14,14 +14,16 @@ import itertools
 import re
 import struct
 from collections.abc import Callable, Iterator
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
 import nbformat
+from bs4 import BeautifulSoup
 from docutils import nodes
 from jupyter_cache import get_cache
+from myst_nb.sphinx_ import HideCodeCellNode
 from nbformat import NotebookNode
 from sphinx.application import Sphinx
 from sphinx.locale import admonitionlabels
@@ -33,6 +35,7 @@ logger = logging.getLogger(__name__)
 Pieces = list[str | NotebookNode | None]
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+PREDICT = "Predict first."  # how a question begins
 PIXEL = 96 / 160  # of a page, per pixel of a slider's picture
 GROUP = r"(\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}|\\[A-Za-z]+|\S)"  # an argument of a macro
 NOTE = (
@@ -98,6 +101,12 @@ def picture(data: dict[str, Any], alt: str) -> str:
     return f'<img src="data:image/{kind};base64,{code}"{size} alt="{escape(alt)}" style="{style}">'
 
 
+def told(slider: str) -> str:
+    """The text of the frame that is seen first."""
+    frame = re.search(r'class="lk-frame">.*?(?:aria-label|alt)="([^"]+)"', slider, re.DOTALL)
+    return unescape(frame[1]) if frame else ""
+
+
 def outputs(cell: NotebookNode, alt: str) -> list[NotebookNode]:
     """What a cell showed, without what needs the site, a kernel or a press."""
     kept = []
@@ -106,12 +115,26 @@ def outputs(cell: NotebookNode, alt: str) -> list[NotebookNode]:
         if "scrapbook" in output.get("metadata", {}):
             continue
         if {"image/svg+xml", "image/png"} & set(data):
-            data = {"text/html": picture(data, alt), "text/plain": data.get("text/plain", "")}
+            alt = alt or told(data.get("text/html", ""))
+            data = {"text/html": picture(data, alt), "text/plain": alt}
             output = nbformat.v4.new_output(output.output_type, data, metadata={})
             if output.output_type == "execute_result":
                 output.execution_count = cell.execution_count
         kept.append(output)
     return kept
+
+
+def asked(cell: NotebookNode) -> tuple[Pieces, Pieces]:
+    """What a slider asks before it opens, and the answer."""
+    for output in cell.outputs:
+        head = output.get("data", {}).get("text/html", "").partition('<div class="lk-stage">')[0]
+        if question := BeautifulSoup(head, "html.parser").select_one(".lk-question"):
+            text = plain(question.p.get_text().removeprefix(PREDICT).strip())
+            choices = [label.get_text().strip() for label in question.select("label:has([type=radio])")]
+            listed = "\n".join(f"- {plain(choice)}" for choice in choices)
+            answer = plain(question.select_one(".lk-answer").get_text())
+            return [f"**{PREDICT}** {text}\n\n{listed}".strip()], [answer]
+    return [], []
 
 
 class Writer:
@@ -135,7 +158,8 @@ class Writer:
         pieces = self.inside(self.document)
         pieces.insert(2, NOTE.format(plain(self.app.config.project)))
         for index, cell in enumerate(self.executed.cells):
-            if cell.cell_type == "code" and index not in self.shown:
+            tags = cell.metadata.get("tags", ())
+            if cell.cell_type == "code" and index not in self.shown and "remove-cell" not in tags:
                 logger.warning("the page does not show cell %d", index, location=self.page)
         if self.cited:
             pieces += [None, "## References", "\n".join(f"- {plain(text)}" for text in sorted(self.cited))]
@@ -230,9 +254,6 @@ class Writer:
             target = self.base and urljoin(self.base, target)
         return f"[{text}](<{target}>)" if target else text
 
-    def inline_number_reference(self, node: nodes.Element) -> str:
-        return self.inline_reference(node)
-
     def inline_image(self, node: nodes.image) -> str:
         path = Path(self.app.srcdir, next(iter(node["candidates"].values())))
         self.images[path.name] = path
@@ -252,8 +273,10 @@ class Writer:
     def block_Invisible(self, node: nodes.Node) -> Pieces:
         return []
 
-    def block_title(self, node: nodes.title) -> Pieces:
-        return []  # written with what bears it
+    # written with what they belong to
+    block_title = block_term = block_field_name = block_label = block_Invisible
+
+    block_figure = block_definition = block_field_body = block_legend = inside
 
     def block_section(self, node: nodes.section) -> Pieces:
         if not isinstance(node[0], nodes.title):  # the inside of a theorem
@@ -288,14 +311,10 @@ class Writer:
 
     block_doctest_block = block_literal_block
 
-    def block_raw(self, node: nodes.raw) -> Pieces:
-        return [self.inline_raw(node)]
+    def block_image(self, node: nodes.Element) -> Pieces:
+        return [self.inline(node)]
 
-    def block_image(self, node: nodes.image) -> Pieces:
-        return [self.inline_image(node)]
-
-    def block_figure(self, node: nodes.figure) -> Pieces:
-        return self.inside(node)
+    block_raw = block_image
 
     def block_caption(self, node: nodes.caption) -> Pieces:
         figure = node.parent
@@ -324,16 +343,8 @@ class Writer:
 
     block_field_list = block_definition_list
 
-    def block_term(self, node: nodes.Element) -> Pieces:
-        return []  # written with its list
-
-    block_field_name = block_term
-    block_definition = block_field_body = block_legend = inside
-
     def block_footnote(self, node: nodes.footnote) -> Pieces:
         return [f"<sup>{node[0].astext()}</sup> {self.prose(node)}"]
-
-    block_label = block_term
 
     def block_table(self, node: nodes.table) -> Pieces:
         rows = [
@@ -377,7 +388,9 @@ class Writer:
         pieces = self.inside(proof)
         if "dropdown" in proof["classes"]:
             return self.fold("Proof", pieces)
-        return [pieces[0].replace("Proof.", "*Proof.*", 1), *pieces[1:], "∎"]
+        pieces[0] = pieces[0].replace("Proof.", "*Proof.*", 1)
+        in_words = isinstance(pieces[-1], str) and not pieces[-1].endswith("$$")
+        return [*pieces[:-1], f"{pieces[-1]} ∎"] if in_words else [*pieces, "∎"]
 
     def block_dropdown_main(self, node: nodes.Element) -> Pieces:
         return self.fold(self.summary(node[0]), self.inside(node[1]))
@@ -431,12 +444,18 @@ class Writer:
             outputs=outputs(cell, alt),
             metadata={"jupyter": closed} if closed else {},
         )
-        pieces: Pieces = [code]
-        for caption in node.findall(nodes.caption):
-            pieces += self.block(caption)
+        captions = [piece for caption in node.findall(nodes.caption) for piece in self.block(caption)]
+        before, after = asked(cell)
         if any(WIDGET in output.get("data", {}) for output in cell.outputs):
-            pieces.append("*A still: run the cells, and the picture moves.*")
-        return pieces
+            captions.append("*A still: run the cells, and the picture moves.*")
+        return [*before, *self.promise(node, captions), code, *captions, *self.fold("Answer", after)]
+
+    def promise(self, node: nodes.container, captions: Pieces) -> Pieces:
+        """What the page says of a closed cell, if it shows no picture that says more."""
+        for fold in node.findall(HideCodeCellNode):
+            if not captions and fold["prompt_show"] != self.app.config.nb_code_prompt_show:
+                return [f"*{plain(fold['prompt_show'])}*"]
+        return []
 
 
 def offered(app: Sphinx, page: str) -> bool:

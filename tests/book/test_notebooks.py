@@ -12,7 +12,10 @@ import nbformat
 import pytest
 import yaml
 from docutils import nodes
+from myst_nb.sphinx_ import HideCodeCellNode
+from sphinx_proof.nodes import proof_node
 
+from lattice.figures import Question
 from tests.book.checks import parsed
 from tests.book.site import ROOT, SITE, WRITTEN
 
@@ -29,7 +32,7 @@ RAW = re.compile(
 )
 FORMULA = re.compile(r"(?<!\\)\$\$(.+?)\$\$|(?<![\\$])\$([^$]+?)\$", re.DOTALL)
 HIDDEN = re.compile(r"</?(?:a|br|details|img|summary|sup)\b[^>]*>|\]\((?:<[^>]*>|attachment:[^)]*)\)")
-LABEL = re.compile(r"\*\*([A-Z][A-Za-z.]* \d+(?:\.\d+)*)\*\*")
+LABEL = re.compile(r"\*\*([A-Z][A-Za-z.]* (?:[A-Z]\.)?\d+(?:\.\d+)*)\*\*")
 
 
 def notebook_of(page):
@@ -106,7 +109,8 @@ def test_notebook_reads_like_the_page(page):
     """Pages with cells offer it, with all cells executed."""
     notebook = notebook_of(page)
     source = Path(ROOT / page).with_suffix(".md").read_text("utf-8")
-    cells = source.count("\n```{code-cell}")
+    # what the page keeps to itself, the values of assignments, the notebook does too
+    cells = source.count("\n```{code-cell}") - source.count("remove-cell")
     assert (notebook is None) == (cells == 0)
     if notebook is None:
         return
@@ -191,6 +195,7 @@ def writer():
         html_baseurl="https://example.org/book/",
         numfig_format={"figure": "Fig. %s", "table": "Table %s"},
         project="A book",
+        nb_code_prompt_show="Show",
     )
     numbers = {
         "page": {"figure": {"one": (1, 2)}, "theorem": {"claim": (1, 1)}, "displaymath": {"e": (3, 4)}}
@@ -244,6 +249,43 @@ def test_a_fold_stands_around_the_cells(writer):
     assert code.metadata["jupyter"] == {"source_hidden": True, "outputs_hidden": True}
 
 
+def test_a_closed_cell_says_what_it_holds(writer):
+    """What the page says of it, if that is more than of any other."""
+    shown = cell("1 + 1")
+    fold = HideCodeCellNode(prompt_show="✓ checked: *half* would show")
+    fold += shown.children
+    shown.children = [fold]
+    said, code = writer.block(shown)
+    assert said == r"*✓ checked: \*half\* would show*"
+    assert code.source == "1 + 1"
+    fold["prompt_show"] = "Show"
+    assert len(writer.block(shown)) == 1
+
+
+@pytest.mark.parametrize(
+    ("choices", "listed"), [(("up", "down"), "\n\n- up\n- down"), ((), "")], ids=["pick", "type"]
+)
+def test_a_question_is_asked_before_the_still(choices, listed):
+    html = Question("Whither < 1?", choices, "It *falls*.").html("key")
+    slider = f'<div class="lk-slider">{html}<div class="lk-stage"></div></div>'
+    output = nbformat.v4.new_output("execute_result", {"text/html": slider})
+    before, answer = notebooks.asked(nbformat.v4.new_code_cell("", outputs=[output]))
+    assert before == [rf"**Predict first.** Whither \< 1?{listed}"]
+    assert answer == [r"It \*falls\*."]
+
+
+@pytest.mark.parametrize(
+    ("last", "end"),
+    [
+        (nodes.paragraph("", "Done."), ["Done. ∎"]),
+        (nodes.math_block("", "a", nowrap=False), ["$$a$$", "∎"]),
+    ],
+)
+def test_a_proof_ends(writer, last, end):
+    proof = proof_node("", nodes.admonition("", nodes.paragraph("", "Proof. Look."), last))
+    assert writer.block(proof) == ["*Proof.* Look.", *end]
+
+
 def test_a_displayed_formula_is_one_line(writer):
     """In a quotation viewers know no other; it has the page's number, and is where its links lead."""
     block = nodes.math_block("", "a\n= b", nowrap=False, ids=["e"])
@@ -280,14 +322,19 @@ def test_figures_need_no_trust():
     """Viewers show SVG and widgets of strangers as text; sliders become stills of their width on the site."""
     svg = {"image/svg+xml": "<svg/>", "application/pdf": "", "text/plain": "<Figure>"}
     png = "iVBORw0KGgoAAAANSUhEUgAAA8AAAAJAAQ=="  # the head of one of 960 pixels
-    slider = {"image/png": png, notebooks.WIDGET: {}, "text/html": "<div>", "text/plain": "Slider"}
+    frames = (
+        '<div class="lk-frame" hidden><svg aria-label="B"/></div><div class="lk-frame"><img alt="&lt;A"/>'
+    )
+    slider = {"image/png": png, notebooks.WIDGET: {}, "text/html": frames, "text/plain": "Slider"}
     glued = {"application/papermill.record/text/plain": "1"}
     outputs = [
         nbformat.v4.new_output("display_data", svg),
         nbformat.v4.new_output("execute_result", slider, execution_count=7),
         nbformat.v4.new_output("display_data", glued, metadata={"scrapbook": {"name": "x"}}),
     ]
-    kept = notebooks.outputs(nbformat.v4.new_code_cell("", outputs=outputs, execution_count=7), 'A "curve"')
+    code = nbformat.v4.new_code_cell("", outputs=outputs, execution_count=7)
+    kept = notebooks.outputs(code, 'A "curve"')[:1] + notebooks.outputs(code, "")[1:]
     assert [set(output.data) for output in kept] == [{"text/html", "text/plain"}] * 2
     assert 'alt="A &quot;curve&quot;"' in kept[0].data["text/html"]
     assert 'width="576"' in kept[1].data["text/html"]
+    assert kept[1].data["text/plain"] == "<A"
