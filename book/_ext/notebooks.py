@@ -39,8 +39,8 @@ PREDICT = "Predict first."  # how a question begins
 PIXEL = 96 / 160  # of a page, per pixel of a slider's picture
 GROUP = r"(\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}|\\[A-Za-z]+|\S)"  # an argument of a macro
 NOTE = (
-    "*A chapter of the book* {}. *Its cells need the package* `lattice` *of the book: "
-    "in the folder of the book,* `make lab` *opens JupyterLab where it is installed.*"
+    "*A chapter of the book {}. Its cells need the package of the book:* `make lab` *in the folder of the "
+    "book opens JupyterLab with it.*"
 )
 
 
@@ -354,7 +354,7 @@ class Writer:
         columns = len(next(iter(node.findall(nodes.row))))
         if next(iter(node.findall(nodes.thead)), None) is None:
             rows.insert(0, " | " * (columns - 1))
-        rows.insert(1, "|".join(["---"] * columns))
+        rows.insert(1, " | ".join(["---"] * columns))
         table = "\n".join(f"| {row} |" for row in rows)
         if not isinstance(node[0], nodes.title):
             return [table]
