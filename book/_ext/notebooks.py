@@ -16,6 +16,7 @@ import struct
 from collections.abc import Callable, Iterator
 from html import escape, unescape
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 from urllib.parse import urljoin
 
@@ -69,7 +70,7 @@ def line(text: str) -> str:
 
 
 def indented(mark: str, text: str) -> str:
-    return mark + text.replace("\n", "\n" + " " * len(mark))
+    return mark + indent(text, " " * len(mark)).lstrip()
 
 
 def quoted(text: str) -> str:
@@ -262,8 +263,13 @@ class Writer:
     def inline_raw(self, node: nodes.raw) -> str:
         return node.astext().strip() if "html" in node["format"].split() else ""
 
-    def inline_footnote_reference(self, node: nodes.footnote_reference) -> str:
+    def inline_superscript(self, node: nodes.Element) -> str:
         return f"<sup>{self.text(node)}</sup>"
+
+    inline_footnote_reference = inline_superscript
+
+    def inline_subscript(self, node: nodes.subscript) -> str:
+        return f"<sub>{self.text(node)}</sub>"
 
     def inline_Invisible(self, node: nodes.Node) -> str:
         return ""

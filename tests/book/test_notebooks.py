@@ -31,7 +31,7 @@ RAW = re.compile(
     re.MULTILINE,
 )
 FORMULA = re.compile(r"(?<!\\)\$\$(.+?)\$\$|(?<![\\$])\$([^$]+?)\$", re.DOTALL)
-HIDDEN = re.compile(r"</?(?:a|br|details|img|summary|sup)\b[^>]*>|\]\((?:<[^>]*>|attachment:[^)]*)\)")
+HIDDEN = re.compile(r"</?(?:a|br|details|img|su[bp]|summary)\b[^>]*>|\]\((?:<[^>]*>|attachment:[^)]*)\)")
 LABEL = re.compile(r"\*\*([A-Z][A-Za-z.]* (?:[A-Z]\.)?\d+(?:\.\d+)*)\*\*")
 
 
@@ -297,6 +297,29 @@ def test_a_table_keeps_its_bars(writer):
     rows = [nodes.row("", nodes.entry("", formula), nodes.entry("", nodes.paragraph("", "a|b")))]
     table = nodes.table("", nodes.tgroup("", nodes.tbody("", *rows)))
     assert writer.block(table)[0].splitlines()[-1] == r"| $\vert x\vert \Vert y$ | a\|b |"
+
+
+def test_words(writer):
+    """What Markdown would read as its own is kept as it is."""
+    parts = [
+        nodes.Text("1. a_b *c* $d$ <e> "),
+        nodes.strong("", "f"),
+        nodes.literal("", "g`h*"),
+        nodes.subscript("", "i"),
+        nodes.footnote_reference("", "1"),
+    ]
+    words = writer.block(nodes.paragraph("", "", *parts))
+    assert words == [r"1\. a\_b \*c\* \$d\$ \<e\> **f**``g`h*``<sub>i</sub><sup>1</sup>"]
+
+
+def test_lists(writer):
+    """Formulas and lists in an item are part of it."""
+    inner = nodes.bullet_list("", nodes.list_item("", nodes.paragraph("", "b")))
+    items = [
+        nodes.list_item("", nodes.paragraph("", "a"), nodes.math_block("", "x", nowrap=False)),
+        nodes.list_item("", nodes.paragraph("", "c"), inner),
+    ]
+    assert writer.block(nodes.enumerated_list("", *items)) == ["1. a\n\n   $$x$$\n1. c\n\n   - b"]
 
 
 def test_links_lead_to_the_site(writer):
