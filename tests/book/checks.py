@@ -12,8 +12,8 @@ from bs4 import BeautifulSoup
 
 from tests.book.site import CHANGED, Visit
 
-#: What the fonts of the book lack, in names and methods of the register and in the table of timings
-STRANGE = "⟨⟩⁻∓✅"
+#: What the fonts of the book lack, in names and methods of the register
+STRANGE = "⟨⟩⁻∓"
 LEGIBLE = 9  # pixels
 CONTROLS = ".lk-slider input[type=range]"
 
