@@ -33,7 +33,8 @@ CUT = """() => [...document.querySelectorAll("span.math, div.math mjx-container"
 LABELS = """async () => {
   const found = [];
   for (const figure of document.querySelectorAll(".cell_output img[src$='.svg'], .lk-frame svg")) {
-    const code = figure.src ? await (await fetch(figure.src)).text() : figure.outerHTML;
+    const drawn = figure.closest(".lk-slider") ?? figure;  // its frames share what they have in common
+    const code = figure.src ? await (await fetch(figure.src)).text() : drawn.outerHTML;
     const points = [...code.matchAll(/scale\\(0?(\\.\\d+) -0?\\.\\d+\\)/g)].map(each => 100 * each[1]);
     const width = figure.getBoundingClientRect().width;
     const pixels = width / code.match(/viewBox="0 0 ([\\d.]+)/)[1];
