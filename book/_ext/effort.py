@@ -1,17 +1,21 @@
 """How much time a page asks of its reader: computed, and said below its title.
 
 Words and displayed formulas of the main text are counted; tables, captions, cells, exercises and folded
-boxes are not.  The seconds are those that the build measured.
+boxes are not.  The seconds are those that the build measured; ``{page-times}`` is the table of them.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from docutils.statemachine import StringList
 from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+from sphinx_external_toc.parsing import parse_toc_yaml
 
 WORDS_A_MINUTE = 150  # of a text with formulas
 MINUTES_A_FORMULA = 4  # to derive a displayed formula with a pencil
@@ -56,13 +60,37 @@ def times(words: int, formulas: int, seconds: float | None) -> str:
     return ", ".join(said) + "."
 
 
+def seconds_of(app: Sphinx) -> dict[str, float]:
+    """The seconds of each page that has been executed here."""
+    measured = Path(app.outdir).parent / MEASURED
+    known = json.loads(measured.read_text("utf-8")) if measured.exists() else {}
+    seconds = {page: known.get(str(app.env.doc2path(page)), {}).get("seconds") for page in app.env.found_docs}
+    return {page: spent for page, spent in seconds.items() if spent is not None}
+
+
+def table(pages: Iterable[str], seconds: dict[str, float]) -> list[str]:
+    """The lines of a table of the pages that were executed, in this order."""
+    listed = [page for page in pages if page in seconds]
+    total = sum(seconds[page] for page in listed)
+    rows = [f"| {{doc}}`/{page}` | {seconds[page]:.1f} |" for page in listed]
+    return ["| page | seconds |", "|---|---:|", *rows, f"| all of them | {total:.1f} |"]
+
+
+class PageTimes(SphinxDirective):
+    """``{page-times}``: the seconds that each page took when it was executed."""
+
+    def run(self) -> list[nodes.Node]:
+        app, container = self.env.app, nodes.container()
+        lines = table(parse_toc_yaml(Path(app.srcdir, "_toc.yml")), seconds_of(app))
+        self.state.nested_parse(StringList(lines, MEASURED), 0, container)
+        return container.children
+
+
 def say(app: Sphinx, document: nodes.document, page: str) -> None:
     """Put the times of a chapter below its title."""
     if not app.env.nb_metadata[page].get("exec_data"):
         return
-    measured = Path(app.outdir).parent / MEASURED
-    known = json.loads(measured.read_text("utf-8")) if measured.exists() else {}
-    seconds = known.get(str(Path(app.env.doc2path(page))), {}).get("seconds")
+    seconds = seconds_of(app).get(page)
     title = next(document.findall(nodes.title))
     line = nodes.paragraph("", "", nodes.emphasis(text=times(*counts(document), seconds)), classes=["effort"])
     title.parent.insert(title.parent.index(title) + 1, line)
@@ -70,4 +98,5 @@ def say(app: Sphinx, document: nodes.document, page: str) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("doctree-resolved", say)
+    app.add_directive("page-times", PageTimes)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

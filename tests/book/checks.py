@@ -10,10 +10,11 @@ from urllib.parse import unquote, urljoin, urlsplit
 from axe_playwright_python.base import AXE_SCRIPT
 from bs4 import BeautifulSoup
 
-from tests.book.site import Visit
+from tests.book.site import CHANGED, Visit
 
-#: What the fonts of the book lack, in names and methods of the register and in the table of timings
-STRANGE = "⟨⟩⁻∓✅"
+#: What the fonts of the book lack, in names and methods of the register
+STRANGE = "⟨⟩⁻∓"
+LEGIBLE = 9  # pixels
 CONTROLS = ".lk-slider input[type=range]"
 
 # What a formula that was not typeset looks like, whatever the reason
@@ -21,9 +22,25 @@ FORMULAS = """() => [...document.querySelectorAll(".math")].map(node => ({
   text: node.textContent.slice(0, 60),
   typeset: node.querySelector("mjx-container") !== null,
   error: node.querySelector("mjx-merror, [data-mjx-error]") !== null }))"""
-# Displayed formulas that one would have to scroll to read to the end
-CLIPPED = """() => [...document.querySelectorAll("div.math mjx-container")]
-  .filter(node => node.scrollWidth > node.clientWidth + 1).map(node => node.textContent.slice(0, 60))"""
+# Formulas wider than their box, in lines and displayed, and whether one sees that and can scroll to the end
+CUT = """() => [...document.querySelectorAll("span.math, div.math mjx-container")].map(box => {
+  const width = box.matches("span.math") ? box.firstElementChild?.offsetWidth ?? 0 : box.scrollWidth;
+  const { overflowX, maskImage } = getComputedStyle(box);
+  return { cut: width > box.clientWidth + 1, text: box.textContent.slice(0, 60),
+    cue: overflowX === "auto" && maskImage !== "none" && box.tabIndex === 0 } })"""
+# The smallest letters of each figure, in pixels of the screen: matplotlib draws letters of 12 points as
+# outlines scaled by 0.12
+LABELS = """async () => {
+  const found = [];
+  for (const figure of document.querySelectorAll(".cell_output img[src$='.svg'], .lk-frame svg")) {
+    const drawn = figure.closest(".lk-slider") ?? figure;  // its frames share what they have in common
+    const code = figure.src ? await (await fetch(figure.src)).text() : drawn.outerHTML;
+    const points = [...code.matchAll(/scale\\(0?(\\.\\d+) -0?\\.\\d+\\)/g)].map(each => 100 * each[1]);
+    const width = figure.getBoundingClientRect().width;
+    const pixels = width / code.match(/viewBox="0 0 ([\\d.]+)/)[1];
+    if (width && points.length) found.push([Math.min(...points) * pixels, figure.alt ?? "slider"]);
+  }
+  return found }"""
 # The sizes of formulas, in per cent of the text around them
 SIZES = """() => [...new Set([...document.querySelectorAll("mjx-container")]
   .map(node => node.style.fontSize))]"""
@@ -151,12 +168,32 @@ def undrawn(visit: Visit, formulas: int) -> list[str]:
     scroll, width = tab.evaluate(WIDTHS)
     if scroll > width:
         faults.append(f"scrolls sideways: {scroll} > {width} px")
-    if visit.view != "phone":
-        faults += [f"too wide: {formula}" for formula in tab.evaluate(CLIPPED)]
+    faults += [f"too wide: {each['text']}" for each in cut_formulas(visit)]
     theme = tab.evaluate("document.documentElement.dataset.theme")
     if theme != ("dark" if visit.view == "dark" else "light"):
         faults.append(f"the theme is {theme}")
     return faults
+
+
+def cut_formulas(visit: Visit) -> list[dict[str, Any]]:
+    """Formulas wider than their box; on a phone those that do not say so or cannot be scrolled."""
+    found = visit.tab.evaluate(CUT)
+    return [each for each in found if each["cut"] and not (visit.view == "phone" and each["cue"])]
+
+
+def unfolded(visit: Visit) -> list[str]:
+    """What is too wide when all that was folded is open, and labels of figures that are too small."""
+    visit.tab.evaluate(UNFOLD)
+    visit.tab.evaluate(CHANGED)
+    scroll, width = visit.tab.evaluate(WIDTHS)
+    faults = [f"unfolded, scrolls sideways: {scroll} > {width} px"] if scroll > width else []
+    faults += [f"unfolded, too wide: {each['text']}" for each in cut_formulas(visit)]
+    faults += [
+        f"labels of {size:.1f} px: {figure[:60]}"
+        for size, figure in visit.tab.evaluate(LABELS)
+        if size < LEGIBLE
+    ]
+    return [f"{visit.view}: {fault}" for fault in faults]
 
 
 def stuck_sliders(visit: Visit, controls: int) -> list[str]:

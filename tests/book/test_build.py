@@ -10,6 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 from docutils import nodes
+from sphinx.addnodes import toctree
+from sphinx.errors import ExtensionError
 
 from tests.book.site import ROOT
 
@@ -17,6 +19,7 @@ sys.path.insert(0, str(ROOT / "book" / "_ext"))
 sys.path.insert(0, str(ROOT / "book"))
 
 import effort
+import numbering
 
 import _build
 
@@ -163,3 +166,48 @@ def test_effort_in_words():
     assert effort.times(10, 0, None) == "To read: 1 minute."
     assert effort.times(3000, 30, 12.4) == "To read: 20 minutes, with a pencil: 2 hours, to run: 12 seconds."
     assert effort.times(300, 7, 0.2) == "To read: 2 minutes, with a pencil: half an hour, to run: 1 second."
+
+
+def test_table_of_times_lists_what_was_executed_in_the_order_of_the_book():
+    lines = effort.table(["book/b", "book/never", "book/a"], {"book/a": 1.0, "book/b": 2.26})
+    assert lines[2:] == ["| {doc}`/book/b` | 2.3 |", "| {doc}`/book/a` | 1.0 |", "| all of them | 3.3 |"]
+
+
+PART = ("Noisy chains", ["n/one", "n/appendix-ito", "n/two", "n/appendix-errors"])
+
+
+def test_chapters_are_counted_within_their_part_and_appendices_are_lettered():
+    found = numbering.numbers([("Early part", ["e/first"]), PART])
+    assert found == {
+        "e/first": "E1",
+        "n/one": "N1",
+        "n/appendix-ito": "NA",
+        "n/two": "N2",
+        "n/appendix-errors": "NB",
+    }
+
+
+def test_parts_of_one_initial_are_refused():
+    with pytest.raises(ExtensionError, match="N, N; allowed: letters of their own"):
+        numbering.numbers([PART, ("Nanotubes", ["t/one"])])
+
+
+def test_sections_figures_and_equations_bear_the_number_of_their_page():
+    root = nodes.document(None, None)
+    root += toctree(caption=PART[0], numbered=999, entries=[(None, page) for page in PART[1]])
+    root += toctree(caption="Reference", entries=[(None, "glossary")])
+    page = "n/two"
+    env = SimpleNamespace(
+        config=SimpleNamespace(root_doc="index"),
+        get_doctree=lambda name: root,
+        toc_secnumbers={name: {"": (7,), "#a-section": (7, 2)} for name in PART[1]},
+        toc_fignumbers={page: {"displaymath": {"equation-a": (7, 1), "equation-b": (7, 2)}}},
+        titles={name: nodes.title(secnumber=[7]) for name in PART[1]},
+        tocs={name: nodes.reference(secnumber=[7, 2]) for name in PART[1]},
+    )
+    numbering.renumber(SimpleNamespace(builder=SimpleNamespace(format="html")), env)
+    assert env.toc_secnumbers[page] == {"": ("N2",), "#a-section": ("N2", 2)}
+    assert env.toc_fignumbers[page]["displaymath"] == {"equation-a": ("N2", 1), "equation-b": ("N2", 2)}
+    assert env.titles[page]["secnumber"] == ["N2"]
+    assert env.tocs[page]["secnumber"] == ["N2", 2]
+    assert env.toc_secnumbers["n/appendix-errors"][""] == ("NB",)

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.book.checks import foreign_letters, inaccessible, looks, mistakes, parsed
+from tests.book.checks import foreign_letters, inaccessible, looks, mistakes, parsed, unfolded
 from tests.book.conftest import served
 from tests.book.site import SITE
 
@@ -18,6 +18,7 @@ STYLE = """
   pre .faint { color: #ddd }
   @media (max-width: 600px) { #box { overflow: auto; height: 3em } }
   @media (min-width: 600px) { .narrow-only { display: none } }
+  span.stuck { overflow: hidden !important }
 """
 SCRIPT = 'console.error("an error"); fetch("https://example.net/data").catch(() => {}); undefined.x'
 LONG = "+".join(f"x_{{{number}}}" for number in range(60))
@@ -44,6 +45,11 @@ FAULTS = [
     ('<p class="dim"><span class="math">\\(x\\)</span></p>', ["^dark: color-contrast: <span[^>]*>letters"]),
     # formulas
     (f'<div class="math">\\[{LONG}\\]</div>', ["^dark: too wide", "^light: too wide"]),
+    (
+        f'<p><span class="math">\\({LONG.replace("x", "y")}\\)</span></p>',
+        ["^dark: too wide: .*y", "^light: .*y"],
+    ),
+    (f'<p><span class="math stuck">\\({LONG.replace("x", "z")}\\)</span></p>', ["^phone: too wide: .*z"]),
     (r'<p><span class="math">\(\frac{1}\)</span></p>', ["^phone: not typeset: .*'error': True"]),
     (r'<p><span class="math">x^2</span></p>', ["not typeset: .*x.2"]),
     # the network
@@ -69,6 +75,14 @@ FAULTS = [
     (
         f'<div id="box"><div style="width: 450px">{"<p>Words.</p>" * 9}</div></div>',
         ["^phone: scrollable-region-focusable: .*id=.box"],
+    ),
+    (
+        '<details><summary>More</summary><div style="width: 700px">Wide</div></details>',
+        ["^phone: unfolded, scrolls sideways: 7"],
+    ),
+    (
+        '<p class="lk-frame"><svg viewBox="0 0 500 9" width="500"><g transform="scale(0.12 -0.12)"/></svg>',
+        [r"^phone: labels of 8\.\d px"],
     ),
     # sliders, letters, links, identifiers
     (
@@ -97,6 +111,8 @@ ABSENT = [
     "^light: scrolls",
     "^(light|dark): button-name",
     "^light: scrollable",
+    "^phone: .*too wide: .*[xy]",
+    "^phone: scrolls sideways: 7",
 ]
 
 
@@ -123,6 +139,7 @@ def test_every_fault_is_found(folder, visit, tmp_path):
     with served(folder) as server:
         opened = visit(server, PAGE, "phone")
         found += looks(opened, ["phone"], source, tmp_path / "picture")
+        found += unfolded(opened)
         found += inaccessible(opened, ["phone", "light", "dark"]) + opened.troubles
     opened = visit(folder.as_uri(), PAGE, "dark")
     found += looks(opened, ["dark", "light"], source, tmp_path / "picture")

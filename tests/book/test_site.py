@@ -11,8 +11,8 @@ import gzip
 
 import pytest
 
-from tests.book.checks import CONTROLS, foreign_letters, inaccessible, looks, mistakes, parsed
-from tests.book.site import LISTINGS, PAGES, PROPER, SITE, WRITTEN
+from tests.book.checks import CONTROLS, foreign_letters, inaccessible, looks, mistakes, parsed, unfolded
+from tests.book.site import LISTINGS, PAGES, PROPER, ROOT, SITE, WRITTEN
 
 pytestmark = pytest.mark.site
 
@@ -33,9 +33,10 @@ def picture(folder, page):
 
 @pytest.mark.parametrize("page", PROPER)
 def test_page_from_the_server(page, visit, server, pictures):
-    """It renders on a phone; axe-core finds nothing grave there, nor at a desk in either theme."""
+    """It renders on a phone, unfolded too; axe-core finds nothing grave there, nor at a desk."""
     opened = visit(server, page, "phone")
     faults = looks(opened, ["phone"], parsed(SITE / page), picture(pictures, page))
+    faults += unfolded(opened)
     faults += inaccessible(opened, ["phone", "light", "dark"])
     assert faults + opened.troubles == []
 
