@@ -90,7 +90,7 @@ def test_long_pages_are_pointed_out(monkeypatch, tmp_path, capsys):
     pages = [tmp_path / name for name in ("quick.md", "slow.md", "new.md")]
     executed = {str(pages[0]): {"seconds": 15.0}, str(pages[1]): {"seconds": 15.1}}
     (tmp_path / "executed.json").write_text(json.dumps(executed))
-    _build.report(pages)
+    _build.report(pages, tmp_path / "html")
     lines = capsys.readouterr().out.splitlines()
     assert "    15.0  quick.md" in lines
     assert "    15.1  slow.md  LONG: above 15 s" in lines
