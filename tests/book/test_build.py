@@ -65,6 +65,11 @@ def test_kernel_with_another_package_is_refused(other, kernel_of):
     assert f"cells finds `lattice` in {other / 'lattice'}; allowed: {ROOT / 'lattice'}" in str(refusal.value)
 
 
+def test_an_edition_that_does_not_exist_is_refused():
+    with pytest.raises(SystemExit, match=r"^EDITION=student; allowed: public or teacher$"):
+        _build.main("html", "student")
+
+
 def test_longest_pages_go_first(tmp_path):
     """By the time of their last execution; new ones before them, the longer texts first."""
     pages = [tmp_path / name for name in ("short", "long", "new", "newer")]
