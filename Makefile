@@ -17,8 +17,8 @@ help:  ## this list
 	@echo "Lattice Kinetics. What can be made:"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
 
-book: $(VENV)/.book  ## the site, executed and rendered: _build/html
-	@$(BIN)/python book/_build.py
+book: $(VENV)/.book  ## the site, executed and rendered: _build/html (EDITION=teacher: with all solutions, _build/teacher)
+	@$(BIN)/python book/_build.py html $(EDITION)
 
 test: $(VENV)/.dev  ## style, spelling, architecture and the tests that take seconds (SHIFT=n: other seeds)
 	$(BIN)/ruff check .

@@ -1,6 +1,10 @@
 """Build the site: execute the pages that changed, on all cores, then render everything.
 
-``make book`` runs this.  Executed pages are kept in a cache that knows only their
+``make book`` runs this.  ``make book EDITION=teacher`` renders the teacher's edition into a folder of its
+own: pages with solutions of exercises for assignment are executed once more, with these, while they are
+rendered, and kept in the same cache.
+
+Executed pages are kept in a cache that knows only their
 cells, so a page is dropped from it whenever something that its cells stand on has changed:
 the code that they reach, the stored results, the pinned versions or Python itself.
 """
@@ -24,6 +28,7 @@ from typing import Any
 
 import nbformat
 import yaml
+from jupyter_book.sphinx import build_sphinx
 from jupyter_cache import get_cache
 from jupyter_cache.base import JupyterCacheAbstract
 from jupyter_cache.cache.db import NbProjectRecord
@@ -36,7 +41,7 @@ from tqdm import tqdm
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "_build"
 CACHE = BUILD / ".jupyter_cache"
-SITE = BUILD / "html"
+SITES = {"public": BUILD / "html", "teacher": BUILD / "teacher"}  # the editions, beside each other
 LOG = BUILD / "execution.log"
 # Of each page: the processor time of its last execution, and what it stood on then
 EXECUTED = BUILD / "executed.json"
@@ -200,20 +205,45 @@ def refuse_long(pages: list[Path], seconds: dict[str, float]) -> None:
         raise SystemExit("\n".join([*long, "Let it load stored results (book/data). Nothing was built."]))
 
 
-def render(builder: str) -> None:
+def render_site(site: Path, edition: str) -> None:
     """Render all pages from scratch: an incremental build forgets earlier warnings."""
-    made = SITE if builder == "html" else BUILD / "latex"
-    for stale in (made, BUILD / ".doctrees", BUILD / "jupyter_execute"):
-        shutil.rmtree(stale, ignore_errors=True)
+    clear(site)
+    failed = build_sphinx(
+        ROOT,
+        site,
+        noconfig=True,
+        path_config=ROOT / "_config.yml",
+        confoverrides={
+            "external_toc_path": str(ROOT / "_toc.yml"),
+            "latex_individualpages": False,
+            "nitpicky": True,
+        },
+        tags=[edition],
+        warningiserror=True,
+        keep_going=True,
+        freshenv=True,
+        quiet=True,
+    )
+    if failed:
+        raise SystemExit("The book was not built: see the messages above.")
+
+
+def render_paper(builder: str) -> None:
+    """The public edition for printing."""
+    clear(BUILD / "latex")
     jupyter_book = Path(sys.executable).with_name("jupyter-book")
     command = [str(jupyter_book), "build", str(ROOT), "--builder", builder, "--all", "-q"]
-    if builder == "html":
-        command += ["-W", "-n", "--keep-going"]
     if subprocess.run(command, cwd=ROOT, check=False).returncode:
         raise SystemExit("The book was not built: see the messages above.")
 
 
-def report(pages: list[Path]) -> None:
+def clear(made: Path) -> None:
+    """Remove what an earlier build has left."""
+    for stale in (made, BUILD / ".doctrees", BUILD / "jupyter_execute"):
+        shutil.rmtree(stale, ignore_errors=True)
+
+
+def report(pages: list[Path], site: Path) -> None:
     """Print the seconds of each page and where to open the site."""
     seconds = {page: known["seconds"] for page, known in read_executed().items()}
     print("\nSeconds of processor time that each page took when it was executed:")
@@ -221,23 +251,29 @@ def report(pages: list[Path]) -> None:
         spent = seconds.get(str(page), math.nan)
         print(f"  {spent:6.1f}  {page.relative_to(ROOT)}{f'  LONG: above {LONG} s' if spent > LONG else ''}")
     print(f"  {sum(seconds.get(str(page), 0.0) for page in pages):6.1f}  together")
-    print(f"\nOpen {(SITE / 'index.html').as_uri()}\nor run `make serve`.")
+    print(f"\nOpen {(site / 'index.html').as_uri()}")
+    if site == SITES["public"]:
+        print("or run `make serve`.")
 
 
-def main(builder: str = "html") -> None:
+def main(builder: str = "html", edition: str = "public") -> None:
+    if edition not in SITES:
+        raise SystemExit(f"EDITION={edition}; allowed: {' or '.join(SITES)}")
     own_package()
     sys.path.append(str(ROOT))
     config = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
     pages = notebook_pages()
     cache = open_cache(pages)
     execute(pages, cache, config["execute"]["timeout"])
-    render(builder)
     if builder == "html":
+        site = SITES[edition]
+        render_site(site, edition)
         # Jupyter Book's own redirect has neither title nor language
         root = re.search(r"^root: (\S+)", (ROOT / "_toc.yml").read_text("utf-8"), re.MULTILINE)
-        (SITE / "index.html").write_text(REDIRECT.format(title=config["title"], page=root[1]), "utf-8")
-        report(pages)
+        (site / "index.html").write_text(REDIRECT.format(title=config["title"], page=root[1]), "utf-8")
+        report(pages, site)
     else:
+        render_paper(builder)
         print(f"\nOpen {(BUILD / 'latex' / 'lattice-kinetics.pdf').as_uri()}")
 
 

@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 import jupytext
+from _ext.teacher import SOLUTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -20,7 +21,9 @@ ROOT = Path(__file__).resolve().parents[1]
 def chapters() -> list[Path]:
     """The pages with cells."""
     pages = sorted((ROOT / "book").glob("**/*.md"))
-    return [page for page in pages if "\n```{code-cell}" in page.read_text("utf-8")]
+    return [
+        page for page in pages if page.parent != SOLUTIONS and "\n```{code-cell}" in page.read_text("utf-8")
+    ]
 
 
 def sources(notebook: Path, fmt: str) -> list[str]:
@@ -39,27 +42,28 @@ def ruff(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def write_notebooks(folder: Path) -> dict[Path, Path]:
-    """Write each chapter as a notebook; which is where."""
-    places = {page: folder / f"{page.stem}.ipynb" for page in chapters()}
+def write_notebooks(folder: Path, texts: dict[Path, str]) -> dict[Path, Path]:
+    """Write the texts of pages as notebooks; which is where."""
+    places = {page: folder / f"{page.stem}.ipynb" for page in texts}
     for page, place in places.items():
-        jupytext.write(jupytext.read(page, fmt="md:myst"), place)
+        jupytext.write(jupytext.reads(texts[page], fmt="md:myst"), place)
     return places
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
-        places = write_notebooks(Path(name))
+        texts = {page: page.read_text("utf-8") for page in [*chapters(), *SOLUTIONS.glob("*.md")]}
+        places = write_notebooks(Path(name), texts)
         ruff(Path(name), "check", "--fix", "--quiet")
         ruff(Path(name), "format", "--quiet")
         for page, place in places.items():
-            text = page.read_text("utf-8")
+            text = texts[page]
             done = 0  # everything before this is finished
             for old, new in zip(sources(page, "md:myst"), sources(place, "ipynb"), strict=True):
                 start = text.index(f"\n{old}\n```", done) + 1
                 text = text[:start] + new + text[start + len(old) :]
                 done = start + len(new)
-            if text != page.read_text("utf-8"):
+            if text != texts[page]:
                 page.write_text(text, "utf-8")
                 print(f"{page.relative_to(ROOT)} reformatted")
 

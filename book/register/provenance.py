@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from book._ext.teacher import teachers
+
 __all__ = ["ROOT", "code_hash", "dependencies"]
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,9 +83,9 @@ def _find(module: str) -> Path | None:
 
 @cache
 def _source(path: Path) -> str:
-    """The code of a file, of a page that of its cells."""
+    """The code of a file; of a page that of its cells, those of the teacher's edition too."""
     text = path.read_text(encoding="utf-8")
-    return "\n".join(CELL.findall(text)) if path.suffix == ".md" else text
+    return "\n".join(CELL.findall(teachers(text))) if path.suffix == ".md" else text
 
 
 @cache

@@ -68,6 +68,11 @@ def test_kernel_with_another_package_is_refused(other, kernel_of):
     assert f"cells finds `lattice` in {other / 'lattice'}; allowed: {ROOT / 'lattice'}" in str(refusal.value)
 
 
+def test_an_edition_that_does_not_exist_is_refused():
+    with pytest.raises(SystemExit, match=r"^EDITION=student; allowed: public or teacher$"):
+        _build.main("html", "student")
+
+
 def test_longest_pages_go_first(tmp_path):
     """By the time of their last execution; new ones before them, the longer texts first."""
     pages = [tmp_path / name for name in ("short", "long", "new", "newer")]
@@ -93,7 +98,7 @@ def test_long_pages_are_pointed_out(monkeypatch, tmp_path, capsys):
     pages = [tmp_path / name for name in ("quick.md", "slow.md", "new.md")]
     executed = {str(pages[0]): {"seconds": 15.0}, str(pages[1]): {"seconds": 15.1}}
     (tmp_path / "executed.json").write_text(json.dumps(executed))
-    _build.report(pages)
+    _build.report(pages, tmp_path / "html")
     lines = capsys.readouterr().out.splitlines()
     assert "    15.0  quick.md" in lines
     assert "    15.1  slow.md  LONG: above 15 s" in lines

@@ -16,7 +16,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "book"))
 
-from _format import ROOT, chapters, ruff, sources, write_notebooks
+from _ext.teacher import teachers
+from _format import ROOT, chapters, ruff, write_notebooks
 
 HEAD = """---
 jupytext:
@@ -49,8 +50,9 @@ FOLDED = {"hide-input", "hide-cell", "remove-cell", "remove-input"}
 
 @cache
 def cells(chapter: str) -> list[str]:
-    """Sources of the code cells of a chapter."""
-    return sources(ROOT / chapter, "md:myst")
+    """Sources of the code cells of a chapter, those of the teacher's edition too."""
+    text = teachers((ROOT / chapter).read_text("utf-8"))
+    return [cell.source for cell in jupytext.reads(text, fmt="md:myst").cells if cell.cell_type == "code"]
 
 
 def lengths(text: str) -> list[int]:
@@ -73,7 +75,7 @@ def test_there_are_chapters():
 @pytest.mark.parametrize("command", [("check",), ("format", "--check")])
 def test_ruff(command, tmp_path):
     """Cells are held to the same style as modules; `make format` mends most of it."""
-    write_notebooks(tmp_path)
+    write_notebooks(tmp_path, {page: teachers(page.read_text("utf-8")) for page in chapters()})
     done = ruff(tmp_path, *command)
     assert done.returncode == 0, done.stdout + done.stderr
 

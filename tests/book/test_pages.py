@@ -11,6 +11,7 @@ from nbclient import NotebookClient
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "book"))
 
+from _ext.teacher import teachers
 from _format import chapters
 
 
@@ -19,7 +20,7 @@ from _format import chapters
 def test_cells_hold_for_other_seeds(page):
     """The kernel is a process of this one and takes its offset."""
     NotebookClient(
-        jupytext.read(page, fmt="md:myst"),
+        jupytext.reads(teachers(page.read_text("utf-8")), fmt="md:myst"),
         timeout=600,
         kernel_name="python3",
         resources={"metadata": {"path": page.parent}},

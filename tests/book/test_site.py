@@ -12,7 +12,7 @@ import gzip
 import pytest
 
 from tests.book.checks import CONTROLS, foreign_letters, inaccessible, looks, mistakes, parsed, unfolded
-from tests.book.site import LISTINGS, PAGES, PROPER, ROOT, SITE, WRITTEN
+from tests.book.site import LISTINGS, PAGES, PROPER, SITE, WRITTEN
 
 pytestmark = pytest.mark.site
 

@@ -83,3 +83,16 @@ def test_a_page_counts_by_its_cells(repository):
     assert fingerprint(page.replace("lk.ONE", "lk.NOTHING")) != before
     repository.write("lattice/one.py", "ONE = 2.0\n")
     assert fingerprint(page) != before
+
+
+def test_a_page_counts_with_its_solutions(repository, tmp_path_factory, monkeypatch):
+    """The teacher's edition executes them with the page: what they reach may not be stale there."""
+    folder = tmp_path_factory.mktemp("solutions")
+    monkeypatch.setattr("book._ext.teacher.SOLUTIONS", folder)
+    repository.write("book/page.md", "```{exercise} One\n:label: ex-one\nFind it.\n```\n" + CELL)
+    page = repository.root / "book/page.md"
+    alone = repository.code_hash("book/page.md")
+    assert repository.root / "lattice/two.py" not in repository.provenance().dependencies(page)
+    (folder / "ex-one.md").write_text("```{code-cell} ipython3\nlk.two.TWO\n```\n")
+    assert repository.code_hash("book/page.md") != alone
+    assert repository.root / "lattice/two.py" in repository.provenance().dependencies(page)

@@ -1,0 +1,158 @@
+"""The teacher's edition: where solutions for assignment stand, and where they must not."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.book.site import ROOT, SITE
+
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+
+import teacher
+
+PAGES = [page for page in sorted((ROOT / "book").glob("**/*.md")) if page.parent != teacher.SOLUTIONS]
+SOLVED = sorted(teacher.SOLUTIONS.glob("*.md"))
+WRITTEN = {".html", ".ipynb", ".js", ".md", ".txt"}  # what a site has of text
+# Exercises for assignment whose solution still stands on the page.  To shrink, never to grow.
+UNMENDED = {"co-exercise-half", "nc-exercise-midpoint", "wr-exercise-steady"}
+
+PAGE = """## Exercises
+
+```{exercise} One
+:label: ex-one
+Find it. *For assignment; check value: 7.*
+```
+
+```{code-cell} ipython3
+answer = 7
+```
+
+```{exercise} Two
+:label: ex-two
+Find the other.
+```
+
+```{solution-start} ex-two
+:class: dropdown
+```
+
+It is 8.
+
+```{solution-end}
+```
+"""
+
+
+@pytest.fixture
+def solutions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(teacher, "SOLUTIONS", tmp_path)
+    return tmp_path
+
+
+def misplaced(text: str) -> list[str]:
+    """Exercises of a page whose solution is not where it belongs."""
+    faults = []
+    for exercise in teacher.EXERCISE.finditer(text):
+        label = exercise[1]
+        if "for assignment" not in exercise[0].lower():
+            if teacher.solution(label).exists():
+                faults.append(f"{label}: a solution in a file, of an exercise that is not for assignment")
+            continue
+        if re.search(rf"^```\{{solution-start\}} {label}$", text, re.MULTILINE):
+            faults.append(f"{label}: for assignment, and solved on the page")
+        elif not teacher.solution(label).exists():
+            faults.append(f"{label}: for assignment, and solved nowhere")
+        if re.search(r"^#+ ", re.sub(r"^```.*?^```", "", exercise[0], flags=re.M | re.S), re.MULTILINE):
+            faults.append(f"{label}: its solution would stand under another heading")
+    return faults
+
+
+def leaks(site: Path, solved: list[Path], public: str) -> list[str]:
+    """Lines of solutions that a site shows, though no page of the public edition has them."""
+    lines = {line for path in solved for line in path.read_text("utf-8").splitlines()}
+    secret = [line for line in lines if len(line) > 30 and line not in public]
+    faults = []
+    for path in sorted(site.glob("**/*")):
+        if path.suffix in WRITTEN and path.is_file() and "_static" not in path.parts:
+            text = path.read_text("utf-8")
+            faults += [f"{path.name}: {line}" for line in secret if line in text]
+    return faults
+
+
+def test_a_solution_follows_its_exercise(solutions):
+    """The check value comes along, the next exercise does not, and nothing else changes."""
+    (solutions / "ex-one.md").write_text("It is 7.\n\n```{code-cell} ipython3\nassert answer == 7\n```\n")
+    text = teacher.teachers(PAGE)
+    order = ["Find it", "answer = 7", "{solution-start} ex-one\n:class: dropdown", "It is 7."]
+    order += ["assert answer == 7", "{solution-end}", "{exercise} Two", "{solution-start} ex-two"]
+    places = [text.index(part) for part in order]
+    assert places == sorted(places)
+    added = text[text.index("```{solution-start} ex-one") : text.index("```{exercise} Two")]
+    assert text.replace(added, "") == PAGE
+
+
+def test_the_last_exercise_is_solved_too(solutions):
+    (solutions / "ex-two.md").write_text("It is 8.")
+    text = teacher.teachers(PAGE.partition("```{solution-start} ex-two")[0])
+    assert text.endswith("It is 8.\n\n```{solution-end}\n```\n\n")
+
+
+def test_pages_stay_as_they_are_without_solutions(solutions):
+    assert teacher.teachers(PAGE) == PAGE
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_solutions_for_assignment_are_in_files(page):
+    faults = misplaced(page.read_text("utf-8"))
+    assert [fault for fault in faults if fault.partition(":")[0] not in UNMENDED] == []
+
+
+def test_unmended_exercises_are_for_assignment_and_solved_on_the_page():
+    """So that the list shrinks with them."""
+    faults = {fault for page in PAGES for fault in misplaced(page.read_text("utf-8"))}
+    assert {f"{label}: for assignment, and solved on the page" for label in UNMENDED} <= faults
+
+
+def test_every_solution_belongs_to_an_exercise():
+    labels = {
+        exercise[1] for page in PAGES for exercise in teacher.EXERCISE.finditer(page.read_text("utf-8"))
+    }
+    assert {path.stem for path in SOLVED} <= labels
+
+
+def test_misplaced_solutions_are_noticed(solutions):
+    assert misplaced(PAGE) == ["ex-one: for assignment, and solved nowhere"]
+    (solutions / "ex-one.md").touch()
+    assert misplaced(PAGE) == []
+    assert misplaced(PAGE.replace("Find the other.", "*For assignment*")) == [
+        "ex-two: for assignment, and solved on the page"
+    ]
+    assert misplaced(PAGE.replace("```{exercise} Two", "## More\n\n```{exercise} Two")) == [
+        "ex-one: its solution would stand under another heading"
+    ]
+    (solutions / "ex-two.md").touch()
+    assert misplaced(PAGE) == ["ex-two: a solution in a file, of an exercise that is not for assignment"]
+
+
+@pytest.mark.site
+def test_the_public_site_has_no_solution_for_assignment():
+    public = "".join(page.read_text("utf-8") for page in PAGES)
+    assert leaks(SITE, SOLVED, public) == []
+
+
+def test_leaks_are_noticed(tmp_path):
+    """In a page, its source, its notebook and the index of the search."""
+    solved = tmp_path / "ex-one.md"
+    solved.write_text("A line that gives the answer away.\nA line that the page has as well.\n")
+    site = tmp_path / "site"
+    for name in ("page.html", "_sources/page.md", "_sources/page.ipynb", "searchindex.js"):
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        (site / name).write_text("A line that the page has as well.\n")
+    assert leaks(site, [solved], "A line that the page has as well.\n") == []
+    for name in ("page.html", "_sources/page.md", "_sources/page.ipynb", "searchindex.js"):
+        (site / name).write_text("<p>A line that gives the answer away.</p>")
+    assert len(leaks(site, [solved], "A line that the page has as well.\n")) == 4
