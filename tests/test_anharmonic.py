@@ -493,3 +493,16 @@ def test_anharmonic_chains_are_classical_and_warm():
     for beta in (1e-300, 1e300):
         with pytest.raises(ValueError, match="log_partition is beyond the floats; allowed: smaller numbers"):
             log_partition(Chain(4, Bond(beta=beta)), beta**-0.3)
+
+
+def test_averages_of_rotors_take_the_short_way_round():
+    """A function that is not periodic is taken between -π and π; its kinks cost both grids digits."""
+    T = 0.8
+    q = (np.arange(400) + 0.5) * 2 * np.pi / 400 - np.pi
+    turn = q[:, None] - q
+    short = turn - 2 * np.pi * np.rint(turn / (2 * np.pi))
+    weight = np.exp(-(1 - np.cos(turn) + 0.5 * (2 - np.cos(q)[:, None] - np.cos(q))) / T)
+    chain = Chain(2, Bond(J=1.0), Pin(J=0.5), boundary="free")
+    expected = (weight * np.abs(short)).sum() / weight.sum(), (weight.sum(0) * np.abs(q)).sum() / weight.sum()
+    assert bond_average(chain, T, np.abs) == pytest.approx(expected[0], rel=1e-2)
+    assert site_average(chain, T, np.abs) == pytest.approx(expected[1], rel=1e-2)

@@ -498,6 +498,19 @@ def test_a_sketch_has_the_baths_and_the_noises():
     assert parts_of(chain, noises=noises)[-1] == ["flip", "stretch flip", "exchange", "rotation"]
 
 
+def test_a_bath_gives_on_one_side_and_takes_on_the_other_and_pushes_at_its_bead():
+    _, ax = plt.subplots()
+    figures.sketch(Chain(5, boundary="free"), baths=[Langevin(2, 1.0, 1.0, -0.3)], ax=ax)
+    given, taken, push = (
+        patch.get_path().get_extents() for patch in ax.patches if type(patch).__name__ == "FancyArrowPatch"
+    )
+    assert given.x0 == pytest.approx(1.9, abs=0.05)
+    assert taken.x0 == pytest.approx(2.1, abs=0.05)
+    assert (push.x0 + push.x1) / 2 == pytest.approx(2.0, abs=0.05)
+    assert all(end in (-1, 5) for end in ax.get_xlim())
+    plt.close(ax.figure)
+
+
 @pytest.mark.parametrize("d", [1, 2, 3])
 def test_a_sketch_of_a_crystal(d):
     plain = parts_of(Crystal((8,) * d))

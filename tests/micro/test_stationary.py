@@ -361,3 +361,14 @@ def test_made_by_hand_it_counts_its_currents_from_its_moments():
     again = StationaryMoments(found.chain, *blocks, baths=found.baths, noise=found.noise)
     for name in ("energy_currents", "noise_currents", "bath_powers"):
         np.testing.assert_allclose(getattr(again, name), getattr(found, name), rtol=1e-12)
+
+
+def test_exchanges_reach_over_a_bond_without_spring():
+    """What the springs leave alone is heated through the noise, and flips leave it alone."""
+    broken = Chain(4, Bond(chi=[1.0, 0.0, 1.0]), boundary="free")
+    baths = [Langevin(0, 2.0), Langevin(1, 1.0)]
+    state = stationary(broken, baths, VelocityExchange(0.5))
+    assert np.all((state.temperatures > 1.0) & (state.temperatures < 2.0))
+    np.testing.assert_allclose(state.temperatures[1], state.temperatures[2], rtol=1e-8)  # nothing flows on
+    with pytest.raises(ValueError, match="baths"):
+        stationary(broken, baths, VelocityFlip(0.5))
