@@ -506,6 +506,7 @@ def test_a_bath_gives_on_one_side_and_takes_on_the_other_and_pushes_at_its_bead(
     )
     assert given.x0 == pytest.approx(1.9, abs=0.05)
     assert taken.x0 == pytest.approx(2.1, abs=0.05)
+    assert max(given.y1, taken.y1) < 0 < push.y0
     assert (push.x0 + push.x1) / 2 == pytest.approx(2.0, abs=0.05)
     assert all(end in (-1, 5) for end in ax.get_xlim())
     plt.close(ax.figure)
