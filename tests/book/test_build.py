@@ -18,10 +18,9 @@ from tests.book.site import ROOT
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 sys.path.insert(0, str(ROOT / "book"))
 
+import _build
 import effort
 import numbering
-
-import _build
 
 
 @pytest.fixture
