@@ -602,6 +602,9 @@ def test_a_fork_is_another_process(tmp_path):
 def read_only():
     """A folder, and how to take away the right to write in it, the administrator's too."""
     user = os.geteuid()
+    around = [_store.PACKAGE, *_store.PACKAGE.parents]
+    if user == 0 and not all(folder.stat().st_mode & 0o001 for folder in around):
+        pytest.skip("nobody but the administrator can read this checkout")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
