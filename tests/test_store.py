@@ -1,5 +1,6 @@
 """Finished replicas on a disk: none is lost, none is another's, whenever a run is killed."""
 
+import codecs
 import contextlib
 import errno
 import functools
@@ -605,7 +606,7 @@ def read_only():
     around = [_store.PACKAGE, *_store.PACKAGE.parents]
     if user == 0 and not all(folder.stat().st_mode & 0o001 for folder in around):
         pytest.skip("nobody but the administrator can read this checkout")
-    b"".decode("cp437")  # zipfile will want it, and the standard library may be closed to others, too
+    codecs.lookup("cp437")  # zipfile will want it, and the standard library may be closed to others, too
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
