@@ -524,10 +524,10 @@ def test_who_is_lost_leaves_the_others_complete(n, noisy):
     assert_array_equal(run.q, safe.q[:, [0, 3]])
     assert_array_equal(run.p, safe.p[:, [0, 3]])
     assert safe.lost == {}
-    for replica, time in run.lost.items():  # the output before was still finite
+    for replica, time in [] if noisy else run.lost.items():  # the output before was still finite
         before = times[times < time]
         alone = State(q[[replica]], p[[replica]])
-        assert np.isfinite(evolve(chain, alone, before, dt=0.01).q).all() or noisy
+        assert np.isfinite(evolve(chain, alone, before, dt=0.01).q).all()
         with pytest.raises(BlowUp):
             evolve(chain, alone, [*before, time], dt=0.01)
     series = evolve(chain, State(q, p), times, observe=Totals(), **options)
