@@ -336,7 +336,8 @@ def test_all_correlations_are_direct_sums():
     np.testing.assert_allclose(found.correlation.value, direct.mean(axis=-1), atol=1e-12)
     errors = direct.std(axis=-1, ddof=1) / np.sqrt(3)
     np.testing.assert_allclose(found.correlation.stderr, errors, atol=1e-12)
-    assert np.abs(found.correlation.value[5, 0, 1] - found.correlation.value[5, 1, 0]) > 0.01
+    apart = found.correlation.value[:, 0, 1] - found.correlation.value[:, 1, 0]
+    assert np.abs(apart).max() > 1e-6  # which of the two is the later matters
     assert found.plateau.value.shape == (2, 2)
     for k, name in enumerate(BOTH):
         one = result_of(run, name, temperature=temperature, window=(4.0, 10.0))
