@@ -1,12 +1,13 @@
 """How much time a page asks of its reader: computed, and said below its title.
 
 Words and displayed formulas of the main text are counted; tables, captions, cells, exercises and folded
-boxes are not.  The seconds are those that the build measured; ``{page-times}`` is the table of them.
+boxes are not.  Exercises state minutes of their own, which are added up.  The seconds are those that the build measured; ``{page-times}`` is the table of them.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -45,16 +46,24 @@ def counts(document: nodes.Node) -> tuple[int, int]:
     return words, formulas
 
 
+def minutes(document: nodes.Node) -> int:
+    """The minutes that the exercises of a page ask for, as far as they say so."""
+    texts = [
+        node.astext() for node in document.findall(nodes.Element) if "exercise" in node.get("classes", ())
+    ]
+    return sum(int(stated[1]) for text in texts if (stated := re.search(r"(\d+) minutes\b", text)))
+
+
 def many(number: float, unit: str) -> str:
     return f"{number:g} {unit}{'s' * (number != 1)}"
 
 
-def times(words: int, formulas: int, seconds: float | None) -> str:
-    """What the page says."""
+def times(words: int, formulas: int, exercises: int, seconds: float | None) -> str:
+    """What the page says, given the minutes of its exercises."""
     said = [f"To read: {many(max(round(words / WORDS_A_MINUTE), 1), 'minute')}"]
-    half_hours = round(formulas * MINUTES_A_FORMULA / 30)
-    if half_hours:
-        said.append(f"with a pencil: {many(half_hours / 2, 'hour') if half_hours > 1 else 'half an hour'}")
+    for what, time in (("with a pencil", formulas * MINUTES_A_FORMULA), ("exercises", exercises)):
+        if half_hours := round(time / 30):
+            said.append(f"{what}: {many(half_hours / 2, 'hour') if half_hours > 1 else 'half an hour'}")
     if seconds is not None:
         said.append(f"to run: {many(max(round(seconds), 1), 'second')}")
     return ", ".join(said) + "."
@@ -92,7 +101,9 @@ def say(app: Sphinx, document: nodes.document, page: str) -> None:
         return
     seconds = seconds_of(app).get(page)
     title = next(document.findall(nodes.title))
-    line = nodes.paragraph("", "", nodes.emphasis(text=times(*counts(document), seconds)), classes=["effort"])
+    line = nodes.paragraph(
+        "", "", nodes.emphasis(text=times(*counts(document), minutes(document), seconds)), classes=["effort"]
+    )
     title.parent.insert(title.parent.index(title) + 1, line)
 
 

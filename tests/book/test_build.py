@@ -166,10 +166,23 @@ def test_effort_counts_words_and_formulas_of_the_main_text():
     assert effort.counts(a_page(nodes.note("", nodes.paragraph("", "but this")))) == (7, 0)
 
 
+def test_effort_adds_the_minutes_of_exercises():
+    def exercise(text, kind="exercise"):
+        return nodes.admonition("", nodes.paragraph("", text), classes=[kind])
+
+    page = a_page(exercise("Pencil, 10 minutes. Why?"), exercise("How?"), exercise("90 minutes.", "solution"))
+    page += exercise("Keyboard, 60 minutes. It takes 5 minutes.")
+    assert effort.minutes(page) == 70
+    assert effort.counts(page) == (5, 0)
+
+
 def test_effort_in_words():
-    assert effort.times(10, 0, None) == "To read: 1 minute."
-    assert effort.times(3000, 30, 12.4) == "To read: 20 minutes, with a pencil: 2 hours, to run: 12 seconds."
-    assert effort.times(300, 7, 0.2) == "To read: 2 minutes, with a pencil: half an hour, to run: 1 second."
+    assert effort.times(10, 0, 0, None) == "To read: 1 minute."
+    said = "To read: 20 minutes, with a pencil: 2 hours, exercises: 4.5 hours, to run: 12 seconds."
+    assert effort.times(3000, 30, 275, 12.4) == said
+    assert (
+        effort.times(300, 7, 0, 0.2) == "To read: 2 minutes, with a pencil: half an hour, to run: 1 second."
+    )
 
 
 def test_table_of_times_lists_what_was_executed_in_the_order_of_the_book():
