@@ -1,7 +1,8 @@
 """How much time a page asks of its reader: computed, and said below its title.
 
 Words and displayed formulas of the main text are counted; tables, captions, cells, exercises and folded
-boxes are not.  Exercises state minutes of their own, which are added up.  The seconds are those that the build measured; ``{page-times}`` is the table of them.
+boxes are not.  Exercises state minutes of their own, which are added up.  The seconds are those that the
+build measured; ``{page-times}`` is the table of them.
 """
 
 from __future__ import annotations
