@@ -42,7 +42,7 @@ RECORDS = {
     "micro.GreenKubo",
     "micro.Series",
     "micro.Trajectory",
-    "micro.crystals.Trajectory",
+    "micro.crystals.CrystalTrajectory",
     "micro.Conductivity",
     "micro.moments.StationaryMoments",
     "kinetic.noisy.Tail",

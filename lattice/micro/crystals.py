@@ -21,14 +21,14 @@ from ..crystal import MOST_NUMBERS, Crystal
 from ..noise import PairRotation
 from ..waves import dispersion
 
-__all__ = ["Trajectory", "evolve", "propagate"]
+__all__ = ["CrystalTrajectory", "evolve", "propagate"]
 
 FASTEST = 1 / 8  # rate · dt at most: the pairs of a site turn one after another (see the notes of `evolve`)
 MOST_TURNS = 1e13  # of pairs: a day or two
 
 
 @dataclass(frozen=True, eq=False)
-class Trajectory:
+class CrystalTrajectory:
     """States of an ensemble of crystals at chosen times, and the inputs that made them.
 
     Attributes
@@ -148,7 +148,7 @@ def evolve(
     dt: float,
     rng: np.random.Generator | int,
     map: Callable = builtins.map,
-) -> Trajectory:
+) -> CrystalTrajectory:
     """Evolve an ensemble of crystals with noise, and return its states at given times.
 
     Parameters
@@ -171,7 +171,7 @@ def evolve(
 
     Returns
     -------
-    Trajectory
+    CrystalTrajectory
         The states, and the inputs.
 
     Raises
@@ -209,4 +209,6 @@ def evolve(
     jobs = zip(q, p, streams(rng.bit_generator.seed_seq, len(q)), strict=True)
     runs = map(partial(_one, crystal=crystal, rate=rate, times=times, dt=dt), jobs)
     run_q, run_p = zip(*runs, strict=True)
-    return Trajectory(np.stack(run_q, axis=1), np.stack(run_p, axis=1), times, crystal, dt, noise, seed)
+    return CrystalTrajectory(
+        np.stack(run_q, axis=1), np.stack(run_p, axis=1), times, crystal, dt, noise, seed
+    )

@@ -152,7 +152,7 @@ def test_a_run_carries_its_inputs():
     for _ in range(2):
         again = crystals.evolve(SHEET, start, [0.5, 1.0], noise=noise, dt=0.1, rng=run.seed)
         np.testing.assert_array_equal((again.q, again.p), (run.q, run.p))
-    assert repr(run).startswith("Trajectory(q=array (2, 2, 2, 4, 5), ")
+    assert repr(run).startswith("CrystalTrajectory(q=array (2, 2, 2, 4, 5), ")
     assert len(repr(run)) < 400
 
 
