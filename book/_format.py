@@ -44,8 +44,9 @@ def ruff(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 def write_notebooks(folder: Path, texts: dict[Path, str]) -> dict[Path, Path]:
     """Write the texts of pages as notebooks; which is where."""
-    places = {page: folder / f"{page.stem}.ipynb" for page in texts}
+    places = {page: folder / page.relative_to(ROOT).with_suffix(".ipynb") for page in texts}
     for page, place in places.items():
+        place.parent.mkdir(parents=True, exist_ok=True)
         jupytext.write(jupytext.reads(texts[page], fmt="md:myst"), place)
     return places
 

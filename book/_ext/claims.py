@@ -145,7 +145,7 @@ class RegisterDirective(SphinxDirective):
 
 def marks(entry: Entry) -> list[str]:
     """The classes by which the filter knows a claim."""
-    chapter = entry["section"].partition("#")[0].rpartition("/")[2]
+    chapter = entry["section"].partition("#")[0]
     kind = [f"kind-{entry['kind']}"] if "kind" in entry else []
     return [
         "claim-entry",

@@ -21,7 +21,7 @@ document.addEventListener("DOMContentLoaded", () => {
   // A source is named by the heading of its part, the rest by the mark itself.
   function title(name, mark) {
     if (name === "source") return document.querySelector(`tr.${mark}`).closest("section").querySelector("h2").firstChild.data;
-    return mark.slice(name.length + 1).replaceAll("-", " ");
+    return mark.slice(name.length + 1).replaceAll("-", " ").replaceAll("/", ": ");
   }
   function show() {
     const chosen = [...form.querySelectorAll("select")].map((choice) => choice.value).filter(Boolean);

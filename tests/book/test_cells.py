@@ -17,7 +17,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "book"))
 
 from _ext.teacher import teachers
-from _format import ROOT, chapters, ruff, write_notebooks
+from _format import ROOT, chapters, ruff, sources, write_notebooks
 
 HEAD = """---
 jupytext:
@@ -78,6 +78,18 @@ def test_ruff(command, tmp_path):
     write_notebooks(tmp_path, {page: teachers(page.read_text("utf-8")) for page in chapters()})
     done = ruff(tmp_path, *command)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_namesakes_in_two_folders_keep_their_cells(tmp_path):
+    texts = {
+        ROOT / "book" / part / "page.md": HEAD + f"\n```{{code-cell}} ipython3\n{part} = 1\n```\n"
+        for part in ("one", "two")
+    }
+    places = write_notebooks(tmp_path, texts)
+    found = [source for place in places.values() for source in sources(place, "ipynb")]
+    assert found == ["one = 1", "two = 1"]
+    places[ROOT / "book/two/page.md"].write_text("no notebook")
+    assert "two/page.ipynb" in ruff(tmp_path, "check").stdout  # finds it in its folder
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

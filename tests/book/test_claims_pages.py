@@ -93,9 +93,9 @@ def test_claims_are_filtered_by_the_keyboard(view, visit, server):
         assert tab.locator(".claims-filter output").text_content().startswith(f"{count} of {len(claims)} ")
     tab.get_by_label("Verdict").select_option("all")
     tab.get_by_label("Kind of correction").select_option("gap")
-    tab.get_by_label("Chapter").select_option("appendix wigner")
+    tab.get_by_label("Chapter").select_option("wigner limits: appendix wigner")
     assert shown(tab) == (1, 1)
-    tab.get_by_label("Chapter").select_option("harmonic chain")
+    tab.get_by_label("Chapter").select_option("noisy chains: harmonic chain")
     assert shown(tab) == (0, 0)
     assert opened.troubles == []
 

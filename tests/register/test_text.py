@@ -10,6 +10,7 @@ from book.register import ROOT, read_register
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
+import claims
 import claims_code
 import claims_text as text
 
@@ -100,6 +101,12 @@ def test_every_claim_counts_once():
         more[-2],
     ]
     assert "gap" in more[4]
+
+
+def test_the_filter_tells_namesakes_in_two_folders_apart():
+    one, two = (claims.marks(entry(section=f"{part}/page#label")) for part in ("one", "two"))
+    (mark,) = set(one) - set(two)
+    assert mark == "chapter-one/page"
 
 
 def test_code_has_an_anchor_at_each_test():
