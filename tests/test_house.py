@@ -11,6 +11,9 @@ import inspect
 import io
 import pkgutil
 import re
+import shutil
+import subprocess
+import sys
 import textwrap
 import tokenize
 from dataclasses import is_dataclass
@@ -85,6 +88,19 @@ def test_what_counts_as_code():
     assert sorted(code_lines(source)) == [8, 10, 11, 12, 13]
     assert long_functions(source, 4) == {"f"}
     assert long_functions(source, 5) == set()
+
+
+# Who may import whom
+
+
+def test_a_module_that_stands_on_two_storeys_is_noticed(tmp_path):
+    shutil.copytree(PACKAGE, tmp_path / "lattice", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(PACKAGE.parent / "pyproject.toml", tmp_path)
+    (tmp_path / "lattice" / "stray.py").write_text("from . import kinetic, micro\n")
+    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "lattice.stray" in done.stdout
 
 
 # Names
