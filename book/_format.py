@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 import jupytext
+from _cells import sources, with_sources
 from _ext.teacher import SOLUTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,14 +22,12 @@ ROOT = Path(__file__).resolve().parents[1]
 def chapters() -> list[Path]:
     """The pages with cells."""
     pages = sorted((ROOT / "book").glob("**/*.md"))
-    return [
-        page for page in pages if page.parent != SOLUTIONS and "\n```{code-cell}" in page.read_text("utf-8")
-    ]
+    return [page for page in pages if page.parent != SOLUTIONS and sources(page.read_text("utf-8"))]
 
 
-def sources(notebook: Path, fmt: str) -> list[str]:
-    """The code of each cell."""
-    return [cell.source for cell in jupytext.read(notebook, fmt=fmt).cells if cell.cell_type == "code"]
+def notebook_sources(place: Path) -> list[str]:
+    """The code of each cell of a notebook."""
+    return [cell.source for cell in jupytext.read(place).cells if cell.cell_type == "code"]
 
 
 def ruff(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -58,12 +57,7 @@ def main() -> None:
         ruff(Path(name), "check", "--fix", "--quiet")
         ruff(Path(name), "format", "--quiet")
         for page, place in places.items():
-            text = texts[page]
-            done = 0  # everything before this is finished
-            for old, new in zip(sources(page, "md:myst"), sources(place, "ipynb"), strict=True):
-                start = text.index(f"\n{old}\n```", done) + 1
-                text = text[:start] + new + text[start + len(old) :]
-                done = start + len(new)
+            text = with_sources(texts[page], notebook_sources(place))
             if text != texts[page]:
                 page.write_text(text, "utf-8")
                 print(f"{page.relative_to(ROOT)} reformatted")

@@ -12,12 +12,12 @@ from __future__ import annotations
 import ast
 import hashlib
 import io
-import re
 import tokenize
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from book._cells import sources
 from book._ext.teacher import teachers
 
 __all__ = ["ROOT", "code_hash", "dependencies"]
@@ -25,8 +25,6 @@ __all__ = ["ROOT", "code_hash", "dependencies"]
 ROOT = Path(__file__).resolve().parents[2]
 SEARCHED = (ROOT, ROOT / "tests", ROOT / "book" / "data")
 Chain = tuple[str, ...]  # lk.Chain.n is ("lk", "Chain", "n")
-# after its fence, the options of a cell: a block of YAML, or lines that begin with a colon
-CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(?:---\n.*?\n---\n|(?::[^\n]*\n)*)(.*?)^```$", re.M | re.S)
 
 
 def code_hash(script: str | Path) -> str:
@@ -85,7 +83,7 @@ def _find(module: str) -> Path | None:
 def _source(path: Path) -> str:
     """The code of a file; of a page that of its cells, those of the teacher's edition too."""
     text = path.read_text(encoding="utf-8")
-    return "\n".join(CELL.findall(teachers(text))) if path.suffix == ".md" else text
+    return "\n".join(sources(teachers(text))) if path.suffix == ".md" else text
 
 
 @cache

@@ -13,11 +13,13 @@ from types import ModuleType
 
 import jupytext
 import pytest
+from myst_nb.core.read import is_myst_markdown_notebook, read_myst_markdown_notebook
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "book"))
 
-from _ext.teacher import teachers
-from _format import ROOT, chapters, ruff, sources, write_notebooks
+from _cells import sources, with_sources
+from _ext.teacher import SOLUTIONS, teachers
+from _format import ROOT, chapters, notebook_sources, ruff, write_notebooks
 
 HEAD = """---
 jupytext:
@@ -72,6 +74,41 @@ def test_there_are_chapters():
     assert "book/noisy-chains/harmonic-chain.md" in CHAPTERS
 
 
+def executed(text: str) -> list[str]:
+    """The cells that the build executes."""
+    if not is_myst_markdown_notebook(text):
+        return []
+    return [cell.source for cell in read_myst_markdown_notebook(text).cells if cell.cell_type == "code"]
+
+
+PAGES = [page for page in sorted((ROOT / "book").glob("**/*.md")) if page.parent != SOLUTIONS]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_what_is_executed_is_what_is_read(page):
+    """Else the hash of the code would not see a cell, and the build would show its old output."""
+    text = teachers(page.read_text("utf-8"))
+    assert sources(text) == executed(text)
+    if page.relative_to(ROOT).as_posix() in CHAPTERS:
+        assert sources(text) == cells(page.relative_to(ROOT).as_posix())
+
+
+@pytest.mark.parametrize("fence", ["```", "`````", "~~~", "~~~~"])
+@pytest.mark.parametrize("options", ["", ":tags: [a]\n", ":tags: [a]\n\n", "---\ntags: [a]\n---\n"])
+def test_cells_in_any_fence_are_read(fence, options):
+    text = f"{HEAD}\n{fence}{{code-cell}} ipython3\n{options}x = 1\n\ny = 2\n{fence}\n\n```python\nz\n```\n"
+    assert sources(text) == executed(text) == ["x = 1\n\ny = 2"]
+    other = with_sources(text, ["x = 3"])
+    assert sources(other) == executed(other) == ["x = 3"]
+    assert other.partition("x = 3")[2] == text.partition("y = 2")[2]
+
+
+def test_cells_that_are_not_executed_are_noticed():
+    cell = "```{code-cell} ipython3\nx = 1\n```\n"
+    for text in (cell, f"{HEAD}\n````{{note}}\n{cell}````\n"):  # not a notebook; not a cell of it
+        assert sources(text) != executed(text)
+
+
 @pytest.mark.parametrize("command", [("check",), ("format", "--check")])
 def test_ruff(command, tmp_path):
     """Cells are held to the same style as modules; `make format` mends most of it."""
@@ -86,7 +123,7 @@ def test_namesakes_in_two_folders_keep_their_cells(tmp_path):
         for part in ("one", "two")
     }
     places = write_notebooks(tmp_path, texts)
-    found = [source for place in places.values() for source in sources(place, "ipynb")]
+    found = [source for place in places.values() for source in notebook_sources(place)]
     assert found == ["one = 1", "two = 1"]
     places[ROOT / "book/two/page.md"].write_text("no notebook")
     assert "two/page.ipynb" in ruff(tmp_path, "check").stdout  # finds it in its folder

@@ -17,10 +17,10 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "book"))
 
+from _cells import CELL
 from _ext.teacher import teachers
 from _format import ROOT, chapters
 
-CELL = re.compile(r"^```\{code-cell\}.*?^```$", re.MULTILINE | re.DOTALL)
 GLUED = re.compile(r"\{\w+(?::\w+)?\}`[^`]*`|https?://[^\s)]+")  # and what other roles hold: labels, claims
 NUMBER = re.compile(
     r"""(?<![\w.]) (?<!section\ )                # not the end of a longer one, or of a name

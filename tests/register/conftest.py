@@ -45,7 +45,8 @@ class Repository:
     def __init__(self, root):
         self.root = root
         machinery = [path.relative_to(ROOT) for path in (ROOT / "book" / "register").glob("*.py")]
-        for name in ("tests/conftest.py", "tests/reseed.py", "book/_ext/teacher.py", *machinery):
+        others = ("tests/conftest.py", "tests/reseed.py", "book/_cells.py", "book/_ext/teacher.py")
+        for name in (*others, *machinery):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, root / name)
         self.write(

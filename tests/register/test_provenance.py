@@ -81,6 +81,7 @@ def test_a_page_counts_by_its_cells(repository):
     assert fingerprint(page + "More.\n" + other) == before
     assert fingerprint(page.replace("hide", "show").replace("[x]", "[y]")) == before
     assert fingerprint(page.replace("lk.ONE", "lk.NOTHING")) != before
+    assert fingerprint(page + "\n````{code-cell}\nlk.two\n````\n") != before
     repository.write("lattice/one.py", "ONE = 2.0\n")
     assert fingerprint(page) != before
 
