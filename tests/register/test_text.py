@@ -89,18 +89,27 @@ def test_the_text_is_named_if_there_are_several():
     assert "Which is AA." in two
 
 
-def test_every_claim_counts_once():
-    register = read_register()
-    rows = [line.split(" | ") for line in text.summary(register)[2:-1]]
-    numbers = [int(row[-1].strip(" |")) for row in rows]
-    assert sum(numbers[:-1]) == numbers[-1] == len(register["claims"])
-    register["claims"].append(entry(source="bos", kind="gap"))
-    more = text.summary(register)
-    assert [new for new, old in zip(more, text.summary(read_register()), strict=True) if new != old] == [
-        more[4],  # corrected, gap
-        more[-2],
-    ]
-    assert "gap" in more[4]
+def counts(register):
+    """The numbers of the summary: of each verdict and kind, by source."""
+    rows = [line.removeprefix("| ").removesuffix(" |").split(" | ") for line in text.summary(register)[2:-1]]
+    return {(verdict, kind): list(map(int, numbers)) for verdict, kind, *numbers in rows}
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first", "last"])
+def test_every_claim_counts_once(first):
+    """In the column of its source and the row of its verdict and kind."""
+    register, other = read_register(), {"y": {"authors": "Y"}}
+    register["sources"] = other | register["sources"] if first else register["sources"] | other
+    register["claims"] += [entry(source="y", kind="gap"), entry(source="y", verdict="open", kind=None)]
+    *columns, together = counts(register).values()
+    totals = [sum(claim["source"] == key for claim in register["claims"]) for key in register["sources"]]
+    assert [sum(column) for column in zip(*columns, strict=True)] == together == totals
+    place = 0 if first else -1
+    assert {row: numbers[place] for row, numbers in counts(register).items() if numbers[place]} == {
+        ("{claim-verdict}`corrected`", "gap"): 1,
+        ("{claim-verdict}`open`", ""): 1,
+        ("together", ""): 2,
+    }
 
 
 def test_the_filter_tells_namesakes_in_two_folders_apart():
