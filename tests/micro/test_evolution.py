@@ -16,10 +16,11 @@ from scipy.integrate import solve_ivp
 
 from lattice import Bond, Chain, Langevin, Pin, State, VelocityExchange, VelocityFlip
 from lattice._kernels.random import streams
+from lattice.micro import evolution
 from lattice.micro._splitting import SCHEMES
-from lattice.micro.evolution import STRIP, BlowUp, evolve
+from lattice.micro.evolution import STRIP, BlowUp, _chunks, evolve
 from lattice.micro.moments import stationary
-from lattice.micro.observers import Profiles, Totals, Trajectory
+from lattice.micro.observers import Averages, Profiles, Totals, Trajectory
 from tests import naive
 
 BOUNDARIES = ["periodic", "fixed", "free", ("fixed", "free"), ("free", "fixed")]
@@ -540,6 +541,41 @@ def test_who_is_lost_leaves_the_others_complete(n, noisy):
         evolve(chain, State(*calm), times, observe=Totals(), **options).energy_current[:, [0, 3]],
     )
     assert_allclose(averages.blocks["p"], run.p.reshape(4, -1, 2, n).mean(axis=(1, 2)), atol=1e-14)
+
+
+def test_intervals_are_cut_where_the_work_amounts_to_a_chunk(monkeypatch):
+    monkeypatch.setattr(evolution, "CHUNK", 10)
+    for work, sizes in (([4] * 6, [2, 2, 2]), ([0, 25, 1, 1], [1, 3]), ([1], [1])):
+        chunks = _chunks(np.array(work, float))
+        assert [chunk.stop - chunk.start for chunk in chunks] == sizes
+        assert [i for chunk in chunks for i in range(len(work))[chunk]] == list(range(len(work)))
+
+
+def bits(run):
+    """All numbers that a run keeps."""
+    kept = dict(run.blocks) if isinstance(run, Averages) else vars(run)
+    found = {name: array.tobytes() for name, array in kept.items() if isinstance(array, np.ndarray)}
+    if not isinstance(run, Trajectory):
+        found |= {"final q": run.final.q.tobytes(), "final p": run.final.p.tobytes()}
+    return found
+
+
+@pytest.mark.parametrize("chunk", [1.0, 1e5], ids=["each interval", "some intervals"])
+@pytest.mark.parametrize("observe", [None, Totals(), Profiles(4)], ids=["states", "totals", "profiles"])
+def test_bits_do_not_depend_on_where_the_loop_is_interrupted(chunk, observe, monkeypatch):
+    """Nor if one replica is lost on the way: the others of its strip go on."""
+    chain = Chain(4, Bond.fput(alpha=1.0), boundary="free")
+    q, p = 0.1 * np.random.default_rng(0).standard_normal((2, STRIP // 6 + 3, 4))
+    p[1, 0] = 9.0
+    options = {"dt": 0.01, "noise": VelocityExchange(0.01), "baths": [Langevin(3, 0.001)], "rng": 1}
+    run, chopped = [], []
+    for found in (run, chopped):
+        found.append(evolve(chain, State(q, p), np.arange(0, 6, 0.25), observe=observe, **options))
+        monkeypatch.setattr(evolution, "CHUNK", chunk)
+    assert list(run[0].lost) == [1]
+    assert run[0].lost == chopped[0].lost
+    assert run[0].lost[1] < 3.0  # long before the end
+    assert bits(run[0]) == bits(chopped[0])
 
 
 def test_blow_up_of_all_says_when_and_keeps_what_it_has():
