@@ -4,6 +4,8 @@
   is set in ``_config.yml``, and only then.
 * A public name is linked to its documentation by the name that readers use.
 * Doubled identifiers and a role that a screen reader stumbles over are taken out.
+* A solution that opens is titled "Solution": below its exercise, one stop of the tab key.
+* Signs and brackets stay on the line of the formula that they belong to.
 """
 
 from __future__ import annotations
@@ -30,15 +32,35 @@ def add_repository_buttons(app: Sphinx, config: Config) -> None:
     options["launch_buttons"] = {"notebook_interface": "jupyterlab", "binderhub_url": "https://mybinder.org"}
 
 
-def mend(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
-    """Take out what makes a page invalid or a screen reader stumble.
+# A formula in a line, with a bracket before it, and with the rest of its word and the signs after it.
+FORMULA = re.compile(
+    r"""([(\[“‘]*)(<span class="math notranslate nohighlight">\\\(.*?\\\)</span>)"""
+    r"""((?:[-’]\w+)?[,.;:!?)\]’”…]*)""",
+    re.DOTALL,
+)
+SOLUTION = re.compile(r'(<p class="admonition-title">Solution) to<a .*?</a></p>', re.DOTALL)
+
+
+def bound(formula: re.Match[str]) -> str:
+    """A formula and what must not be parted from it, if there is anything."""
+    before, typeset, after = formula.groups()
+    return f'<span class="bound">{before}{typeset}{after}</span>' if before or after else typeset
+
+
+def mended(body: str) -> str:
+    """A page without what makes it invalid, a screen reader stumble or a line break in a wrong place.
 
     docutils calls a bibliography a list, of things that are no items; sphinx-exercise
     and sphinx-proof give all exercises, solutions and theorems the same identifier.
     """
+    body = body.replace(' role="list" class="citation-list"', ' class="citation-list"')
+    body = re.sub(r'(<section\b[^>]*?) id="(exercise|solution|proof)-content"', r"\1", body)
+    return FORMULA.sub(bound, SOLUTION.sub(r"\1</p>", body))
+
+
+def mend(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
     if "body" in context:
-        body = context["body"].replace(' role="list" class="citation-list"', ' class="citation-list"')
-        context["body"] = re.sub(r'(<section\b[^>]*?) id="(exercise|solution|proof)-content"', r"\1", body)
+        context["body"] = mended(context["body"])
 
 
 def find_public_name(
