@@ -18,8 +18,6 @@ import teacher
 PAGES = [page for page in sorted((ROOT / "book").glob("**/*.md")) if page.parent != teacher.SOLUTIONS]
 SOLVED = sorted(teacher.SOLUTIONS.glob("*.md"))
 WRITTEN = {".html", ".ipynb", ".js", ".md", ".txt"}  # what a site has of text
-# Exercises for assignment whose solution still stands on the page.  To shrink, never to grow.
-UNMENDED = {"co-exercise-half", "nc-exercise-midpoint", "wr-exercise-steady"}
 
 PAGE = """## Exercises
 
@@ -120,14 +118,7 @@ def test_pages_stay_as_they_are_without_solutions(solutions):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_solutions_for_assignment_are_in_files(page):
-    faults = misplaced(page.read_text("utf-8"))
-    assert [fault for fault in faults if fault.partition(":")[0] not in UNMENDED] == []
-
-
-def test_unmended_exercises_are_for_assignment_and_solved_on_the_page():
-    """So that the list shrinks with them."""
-    faults = {fault for page in PAGES for fault in misplaced(page.read_text("utf-8"))}
-    assert {f"{label}: for assignment, and solved on the page" for label in UNMENDED} <= faults
+    assert misplaced(page.read_text("utf-8")) == []
 
 
 def test_every_solution_belongs_to_an_exercise():
