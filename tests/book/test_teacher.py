@@ -17,6 +17,10 @@ import teacher
 
 PAGES = [page for page in sorted((ROOT / "book").glob("**/*.md")) if page.parent != teacher.SOLUTIONS]
 SOLVED = sorted(teacher.SOLUTIONS.glob("*.md"))
+# How an exercise begins: its level, its title, what to take and how long it takes
+BEGINNING = re.compile(
+    r"•{1,3} \S[^\n]*\n:label: \S+\n\*(Pencil|Keyboard|Pencil and keyboard), [1-9]\d* minutes\.\* \S"
+)
 WRITTEN = {".html", ".ipynb", ".js", ".md", ".txt"}  # what a site has of text
 
 PAGE = """## Exercises
@@ -119,6 +123,25 @@ def test_pages_stay_as_they_are_without_solutions(solutions):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_solutions_for_assignment_are_in_files(page):
     assert misplaced(page.read_text("utf-8")) == []
+
+
+def unmarked(text: str) -> list[str]:
+    """Titles of exercises that do not say their level, their tool and their minutes."""
+    beginnings = re.split(r"^```\{exercise\} ", text, flags=re.MULTILINE)[1:]
+    return [each.partition("\n")[0] for each in beginnings if not BEGINNING.match(each)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_exercises_say_their_level_tool_and_minutes(page):
+    assert unmarked(page.read_text("utf-8")) == []
+
+
+def test_unmarked_exercises_are_noticed():
+    marked = "```{exercise} •• One\n:label: ex-one\n*Pencil and keyboard, 30 minutes.* Find it.\n```\n"
+    assert unmarked(PAGE) == ["One", "Two"]
+    assert unmarked(marked) == []
+    for kept in ("•• ", "Pencil and keyboard, ", "30", "*"):
+        assert len(unmarked(marked.replace(kept, ""))) == 1
 
 
 def test_every_solution_belongs_to_an_exercise():
