@@ -11,7 +11,7 @@ export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 WORKERS := --numprocesses auto --maxprocesses 4 --dist worksteal
 test reseed site-test: export OPENBLAS_NUM_THREADS = 1
 
-.PHONY: help book test reseed format site-test claims lab serve bench pdf pins clean
+.PHONY: help book test reseed format site-test claims lab handout serve bench pdf pins clean
 
 help:  ## this list
 	@echo "Lattice Kinetics. What can be made:"
@@ -48,6 +48,9 @@ lab: $(VENV)/.book  ## the chapters of the built site as notebooks in JupyterLab
 	@JUPYTER_CONFIG_DIR=$(CURDIR)/$(VENV)/etc/jupyter $(BIN)/jupytext-config set-default-viewer >/dev/null
 	@$(BIN)/python book/_lab.py
 	$(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/_build/notebooks
+
+handout: $(VENV)/.book  ## for students: notebooks of the built site, the package, no solution for assignment: _build/handout.zip
+	@$(BIN)/python book/_handout.py
 
 serve:  ## the built site at http://localhost:8000
 	@test -f _build/html/index.html || { echo "There is no site yet: run \`make book\` first."; exit 1; }

@@ -41,7 +41,7 @@ PIXEL = 96 / 160  # of a page, per pixel of a slider's picture
 GROUP = r"(\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}|\\[A-Za-z]+|\S)"  # an argument of a macro
 NOTE = (
     "*A chapter of the book {}. Its cells need the package of the book:* `make lab` *in the folder of the "
-    "book opens JupyterLab with it.*"
+    "book opens JupyterLab with it, and the README of a handout says how to install it.*"
 )
 
 

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from docutils import nodes
+from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx.addnodes import toctree
 from sphinx.errors import ExtensionError
 
@@ -214,16 +215,22 @@ def a_page(*parts: nodes.Node) -> nodes.document:
     return page
 
 
-def test_effort_counts_words_and_formulas_of_the_main_text():
-    formula = nodes.math_block("", "x")
-    note = nodes.admonition(
-        "", nodes.paragraph("", "not this"), nodes.math_block("", "y"), classes=["dropdown"]
-    )
-    cell = nodes.container("", nodes.paragraph("", "nor this"), classes=["cell"])
-    table = nodes.table("", nodes.paragraph("", "nor that"))
-    assert effort.counts(a_page()) == (5, 0)
-    assert effort.counts(a_page(formula, note, cell, table)) == (5, 1)
-    assert effort.counts(a_page(nodes.note("", nodes.paragraph("", "but this")))) == (7, 0)
+def test_effort_counts_what_is_read():
+    """Words, and each of the other kinds once, in none of which words are counted; nothing that is folded."""
+    formula, code = nodes.math_block("", "x"), nodes.literal_block("", "a = 1\nb = 2")
+    figure = nodes.figure("", nodes.caption("", "", nodes.paragraph("", "a caption")))
+    question = nodes.admonition("", nodes.paragraph("", "a question"), classes=["question"])
+    row = nodes.row("", nodes.entry("", nodes.paragraph("", "in a table")))
+    table = nodes.table("", nodes.tgroup("", nodes.tbody("", row, row.deepcopy())))
+    cell = nodes.container("", code.deepcopy(), nodes.container("", figure), classes=["cell"])
+    note = nodes.admonition("", nodes.paragraph("", "not this"), formula.deepcopy(), classes=["dropdown"])
+    folded = HideCodeCellNode("", code.deepcopy())
+    exercise = nodes.admonition("", nodes.paragraph("", "nor this"), classes=["exercise"])
+    assert effort.counts(a_page()) == {"words": 5}
+    assert effort.counts(a_page(nodes.note("", nodes.paragraph("", "but this")))) == {"words": 7}
+    assert effort.counts(a_page(note, folded, exercise, nodes.comment("", "nor that"))) == {"words": 5}
+    found = {"words": 5, "formulas": 1, "figures": 1, "questions": 1, "rows": 2, "lines": 2}
+    assert effort.counts(a_page(formula, question, table, cell)) == found
 
 
 def test_effort_adds_the_minutes_of_exercises():
@@ -231,18 +238,32 @@ def test_effort_adds_the_minutes_of_exercises():
         return nodes.admonition("", nodes.paragraph("", text), classes=[kind])
 
     page = a_page(exercise("Pencil, 10 minutes. Why?"), exercise("How?"), exercise("90 minutes.", "solution"))
-    page += exercise("Keyboard, 60 minutes. It takes 5 minutes.")
-    assert effort.minutes(page) == 70
-    assert effort.counts(page) == (5, 0)
+    page += exercise("Keyboard, 60 minutes. It takes 5 minutes. For assignment; check value: 3.")
+    assert effort.minutes(page) == (70, 60)
+    assert effort.counts(page) == {"words": 5}
 
 
 def test_effort_in_words():
-    assert effort.times(10, 0, 0, None) == "To read: 1 minute."
-    said = "To read: 20 minutes, with a pencil: 2 hours, exercises: 4.5 hours, to run: 12 seconds."
-    assert effort.times(3000, 30, 275, 12.4) == said
-    assert (
-        effort.times(300, 7, 0, 0.2) == "To read: 2 minutes, with a pencil: half an hour, to run: 1 second."
-    )
+    assert effort.times({"words": 10}, (0, 0), None) == "To read: 5 minutes."
+    said = "To read: 45 minutes, to derive its formulas: 2 hours, exercises: 4½ hours (45 minutes of it for "
+    said += "assignment), to run: 12 seconds."
+    found = {"words": 3000, "formulas": 30, "figures": 5, "questions": 3, "rows": 10, "lines": 20}
+    assert effort.times(found, (275, 50), 12.4) == said
+    said = "To read: 10 minutes, to derive its formulas: 30 minutes, exercises: 1 hour, to run: 1 second."
+    assert effort.times({"words": 900, "formulas": 7}, (60, 0), 0.2) == said
+
+
+def test_times_are_rounded_to_quarters_of_an_hour():
+    said = ["15 minutes", "15 minutes", "45 minutes", "1 hour", "1¼ hours", "2 hours", "2½ hours"]
+    assert [effort.rough(minutes) for minutes in (4, 22, 40, 63, 70, 115, 150)] == said
+
+
+def test_each_kind_takes_time_to_read():
+    """Sixty of a kind: nothing that is counted is forgotten in the sum."""
+    reading = {"formulas": 30, "figures": 60, "questions": 60, "rows": 5, "lines": 5}
+    for kind, expected in reading.items():
+        said = effort.times({kind: 60 if expected > 5 else 100}, (0, 0), None)
+        assert said.startswith(f"To read: {expected} minutes")
 
 
 def test_table_of_times_lists_what_was_executed_in_the_order_of_the_book():

@@ -17,9 +17,11 @@ import teacher
 
 PAGES = [page for page in sorted((ROOT / "book").glob("**/*.md")) if page.parent != teacher.SOLUTIONS]
 SOLVED = sorted(teacher.SOLUTIONS.glob("*.md"))
+# How an exercise begins: its level, its title, what to take and how long it takes
+BEGINNING = re.compile(
+    r"•{1,3} \S[^\n]*\n:label: \S+\n\*(Pencil|Keyboard|Pencil and keyboard), [1-9]\d* minutes\.\* \S"
+)
 WRITTEN = {".html", ".ipynb", ".js", ".md", ".txt"}  # what a site has of text
-# Exercises for assignment whose solution still stands on the page.  To shrink, never to grow.
-UNMENDED = {"co-exercise-half", "nc-exercise-midpoint", "wr-exercise-steady"}
 
 PAGE = """## Exercises
 
@@ -120,14 +122,26 @@ def test_pages_stay_as_they_are_without_solutions(solutions):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_solutions_for_assignment_are_in_files(page):
-    faults = misplaced(page.read_text("utf-8"))
-    assert [fault for fault in faults if fault.partition(":")[0] not in UNMENDED] == []
+    assert misplaced(page.read_text("utf-8")) == []
 
 
-def test_unmended_exercises_are_for_assignment_and_solved_on_the_page():
-    """So that the list shrinks with them."""
-    faults = {fault for page in PAGES for fault in misplaced(page.read_text("utf-8"))}
-    assert {f"{label}: for assignment, and solved on the page" for label in UNMENDED} <= faults
+def unmarked(text: str) -> list[str]:
+    """Titles of exercises that do not say their level, their tool and their minutes."""
+    beginnings = re.split(r"^```\{exercise\} ", text, flags=re.MULTILINE)[1:]
+    return [each.partition("\n")[0] for each in beginnings if not BEGINNING.match(each)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_exercises_say_their_level_tool_and_minutes(page):
+    assert unmarked(page.read_text("utf-8")) == []
+
+
+def test_unmarked_exercises_are_noticed():
+    marked = "```{exercise} •• One\n:label: ex-one\n*Pencil and keyboard, 30 minutes.* Find it.\n```\n"
+    assert unmarked(PAGE) == ["One", "Two"]
+    assert unmarked(marked) == []
+    for kept in ("•• ", "Pencil and keyboard, ", "30", "*"):
+        assert len(unmarked(marked.replace(kept, ""))) == 1
 
 
 def test_every_solution_belongs_to_an_exercise():
