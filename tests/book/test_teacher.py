@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from book._cells import CELL
 from tests.book.checks import parsed
 from tests.book.site import ROOT, SITE
 
@@ -16,6 +17,7 @@ sys.path.insert(0, str(ROOT / "book" / "_ext"))
 import teacher
 
 PAGES = [page for page in sorted((ROOT / "book").glob("**/*.md")) if page.parent != teacher.SOLUTIONS]
+TEACHERS = SITE.parent / "teacher"  # its site
 SOLVED = sorted(teacher.SOLUTIONS.glob("*.md"))
 # How an exercise begins: its level, its title, what to take and how long it takes
 BEGINNING = re.compile(
@@ -98,6 +100,17 @@ def leaks(site: Path, solved: list[Path], public: str) -> list[str]:
     return faults
 
 
+def untold(site: Path, solved: list[Path]) -> list[str]:
+    """Solutions that no page of a site shows whole: prose and code."""
+    pages = [spaced(parsed(path).get_text()) for path in sorted(site.glob("book/**/*.html"))]
+    faults = []
+    for path in solved:
+        wanted = pieces(CELL.sub(lambda cell: cell["code"], path.read_text("utf-8")))
+        if not wanted or not any(all(piece in page for piece in wanted) for page in pages):
+            faults.append(path.stem)
+    return faults
+
+
 def test_a_solution_follows_its_exercise(solutions):
     """The check value comes along, the next exercise does not, and nothing else changes."""
     (solutions / "ex-one.md").write_text("It is 7.\n\n```{code-cell} ipython3\nassert answer == 7\n```\n")
@@ -169,6 +182,31 @@ def test_misplaced_solutions_are_noticed(solutions):
 def test_the_public_site_has_no_solution_for_assignment():
     public = "".join(page.read_text("utf-8") for page in PAGES)
     assert leaks(SITE, SOLVED, public) == []
+
+
+@pytest.mark.site
+def test_the_teachers_site_has_every_solution():
+    if not TEACHERS.exists():
+        pytest.skip("there is no teacher's edition: `make book EDITION=teacher` makes it")
+    assert untold(TEACHERS, SOLVED) == []
+
+
+def test_a_solution_that_is_told_nowhere_is_noticed(tmp_path):
+    solved, page = tmp_path / "ex-one.md", tmp_path / "book" / "part" / "page.html"
+    solved.write_text(
+        "So $x$ gives the whole answer away.\n\n"
+        "```{code-cell} ipython3\n:tags: [hide-input, and-what-no-page-shows]\n"
+        "answer = 7 + sum(range(1234567))\n```\n"
+    )
+    page.parent.mkdir(parents=True)
+    told = "<p>So <i>x</i> gives the whole answer away.</p>"
+    code = "<pre>answer = 7 + <b>sum</b>(range(1234567))</pre>"
+    for html, faults in ((told + code, []), (told, ["ex-one"]), (code, ["ex-one"])):
+        page.write_text(html)
+        parsed.cache_clear()
+        assert untold(tmp_path, [solved]) == faults
+    (tmp_path / "ex-two.md").write_text("7")  # says nothing that one could look for
+    assert untold(tmp_path, [tmp_path / "ex-two.md"]) == ["ex-two"]
 
 
 def test_leaks_are_noticed(tmp_path):
