@@ -21,6 +21,8 @@ from PIL import Image
 mpl.use("Agg")
 
 import matplotlib.pyplot as plt
+from matplotlib import textpath
+from matplotlib.mathtext import MathTextParser
 
 from lattice import (
     Bond,
@@ -184,6 +186,39 @@ def test_notebook_shows_svg_and_pdf_that_never_change(monkeypatch):
     assert svg.get("width") == "432pt"  # 6 inches: not cut to the ink
     assert "#ffffff" not in bundles[0]["image/svg+xml"]  # transparent
     assert bundles[0]["application/pdf"].startswith(b"%PDF")
+
+
+def test_figures_are_what_matplotlib_writes_and_each_formula_is_parsed_once(monkeypatch):
+    def written(kind, **metadata):
+        stream, figure = io.BytesIO(), draw(1)
+        figure.savefig(stream, format=kind, metadata=metadata)
+        plt.close(figure)
+        return stream.getvalue()
+
+    parsed = []
+    original = MathTextParser.parse
+
+    def parse(self, s, *arguments, **options):
+        parsed.append(s)
+        return original(self, s, *arguments, **options)
+
+    monkeypatch.setattr(MathTextParser, "parse", parse)
+    figure = draw(1)
+    canvas, dpi = figure.canvas, figure.dpi
+    svg, pdf = figures.style.as_svg(figure), figures.style.as_pdf(figure)
+    assert figure.canvas is canvas
+    assert figure.dpi == dpi
+    plt.close(figure)
+    known = len(parsed)
+    assert known > len(set(parsed)) > 1  # to be written in a PDF a formula has another size
+    plain = draw(1)
+    assert figures.style.as_svg(plain) == svg
+    plt.close(plain)
+    assert len(parsed) == known
+    monkeypatch.setattr(textpath, "MathTextParser", MathTextParser)
+    assert written("svg", Date=None).decode() == svg
+    assert written("pdf", CreationDate=None) == pdf
+    assert len(parsed) > 2 * known
 
 
 def test_errorbar_follows_the_colours_of_the_lines():
