@@ -16,6 +16,7 @@ import subprocess
 import sys
 import textwrap
 import tokenize
+import tomllib
 from dataclasses import is_dataclass
 from pathlib import Path
 from types import ModuleType
@@ -88,6 +89,14 @@ def test_what_counts_as_code():
     assert sorted(code_lines(source)) == [8, 10, 11, 12, 13]
     assert long_functions(source, 4) == {"f"}
     assert long_functions(source, 5) == set()
+
+
+def test_every_marker_is_borne_by_a_test(pytestconfig):
+    own = tomllib.loads((pytestconfig.rootpath / "pyproject.toml").read_text("utf-8"))["tool"]["pytest"]
+    tests = "".join(path.read_text("utf-8") for path in (pytestconfig.rootpath / "tests").rglob("*.py"))
+    for marker in own["ini_options"]["markers"]:
+        name = marker.partition(":")[0]
+        assert f"pytest.mark.{name}" in tests or f'add_marker("{name}")' in tests
 
 
 # Who may import whom
