@@ -27,9 +27,9 @@ test: $(VENV)/.dev  ## style, spelling, architecture and the tests that take sec
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest $(WORKERS) $(if $(SHIFT),--shift $(SHIFT))
 
-reseed: $(VENV)/.dev  ## tests, claims under a minute and pages with SHIFT=n added to every seed
+reseed: $(VENV)/.dev  ## tests, claims and pages with SHIFT=n added to every seed
 	@test -n "$(SHIFT)" || { echo "Say by how much: make reseed SHIFT=1000"; exit 1; }
-	$(BIN)/python -m pytest $(WORKERS) -m "not minutes and not site" --shift $(SHIFT)
+	$(BIN)/python -m pytest $(WORKERS) -m "not site" --shift $(SHIFT)
 
 format: $(VENV)/.dev  ## bring modules and cells into the style that `make test` asks for
 	$(BIN)/ruff check --fix --quiet . || true
@@ -41,7 +41,7 @@ site-test: $(VENV)/.dev  ## the built site in headless Chromium, network cut off
 	@test -x "$(CHROMIUM)" || { echo "No $(CHROMIUM): install Chromium (Debian: apt install chromium libatomic1) or set CHROMIUM=/path/to/it."; exit 1; }
 	$(BIN)/python -m pytest tests/book -m site --numprocesses auto --maxprocesses 4 --maxschedchunk 1  # longest first
 
-claims: $(VENV)/.dev  ## every claim, slow ones too; writes book/data/measured.json
+claims: $(VENV)/.dev  ## every claim computed afresh; writes book/data/measured.json
 	$(BIN)/python -m pytest -m claims --record
 
 lab: $(VENV)/.book  ## the chapters of the built site as notebooks in JupyterLab: _build/notebooks

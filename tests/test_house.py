@@ -1,5 +1,7 @@
 """The shape of the package: how much code there is, and how it is cut, and what is said of it.
 
+The code of the book is cut like that of the package.
+
 What does not keep a rule is named here.  A name that is no longer needed fails the test, so the lists
 can only shrink.
 """
@@ -16,6 +18,7 @@ import subprocess
 import sys
 import textwrap
 import tokenize
+import tomllib
 from dataclasses import is_dataclass
 from pathlib import Path
 from types import ModuleType
@@ -73,10 +76,14 @@ def test_the_package_is_small():
 
 
 def test_files_and_functions_are_short():
-    assert {file for file, source in SOURCES.items() if len(source.splitlines()) > LONGEST_FILE} == LONG_FILES
+    root = PACKAGE.parent
+    book = {path.relative_to(root).as_posix(): path for path in (root / "book").rglob("*.py")}
+    assert {"book/_build.py", "book/_ext/notebooks.py", "book/register/claim.py"} <= set(book)
+    found = SOURCES | {file: path.read_text("utf-8") for file, path in book.items()}
+    assert {file for file, source in found.items() if len(source.splitlines()) > LONGEST_FILE} == LONG_FILES
     long = {
         f"{file}: {name}"
-        for file, source in SOURCES.items()
+        for file, source in found.items()
         for name in long_functions(source, LONGEST_FUNCTION)
     }
     assert long == LONG_FUNCTIONS
@@ -88,6 +95,14 @@ def test_what_counts_as_code():
     assert sorted(code_lines(source)) == [8, 10, 11, 12, 13]
     assert long_functions(source, 4) == {"f"}
     assert long_functions(source, 5) == set()
+
+
+def test_every_marker_is_borne_by_a_test(pytestconfig):
+    own = tomllib.loads((pytestconfig.rootpath / "pyproject.toml").read_text("utf-8"))["tool"]["pytest"]
+    tests = "".join(path.read_text("utf-8") for path in (pytestconfig.rootpath / "tests").rglob("*.py"))
+    for marker in own["ini_options"]["markers"]:
+        name = marker.partition(":")[0]
+        assert f"pytest.mark.{name}" in tests or f'add_marker("{name}")' in tests
 
 
 # Who may import whom

@@ -4,6 +4,7 @@ import itertools
 import math
 import re
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -198,6 +199,23 @@ def test_kernels_compile_where_nothing_can_be_cached():
     namespace = {}
     exec("def double(x):\n    return x + x", namespace)  # no file, so no place for a cache
     assert _kernels.jit(namespace["double"])(2.0) == 4.0
+
+
+@pytest.mark.parametrize("inside", [{}, {"_cache": None}, {"_cache": SimpleNamespace(_cache_file=None)}])
+def test_kernels_compile_with_a_numba_that_stamps_its_cache_elsewhere(inside):
+    """Without a cache then: a kernel from it might hold old code of another file."""
+
+    class Compiled(SimpleNamespace):
+        caches = False
+
+        def enable_caching(self):
+            self.caches = True
+
+    assert not _kernels.cached(len, lambda function: Compiled(**inside)).caches
+    file = SimpleNamespace(_source_stamp="")
+    compiled = _kernels.cached(len, lambda function: Compiled(_cache=SimpleNamespace(_cache_file=file)))
+    assert compiled.caches
+    assert file._source_stamp == _kernels._stamp()
 
 
 def assembly(operation, own):

@@ -66,6 +66,13 @@ def test_the_package_names_what_it_imports():
     assert extra <= drawn <= brought(named | extra)
 
 
+def test_the_ceiling_of_numba_is_right_above_the_version_of_the_book():
+    """So that both move together, the kernels tested between."""
+    (ceiling,) = re.findall(r"^numba>=[\d.]+,<0\.(\d+)$", "\n".join(PROJECT["dependencies"]), re.MULTILINE)
+    pins = "\n".join(PROJECT["optional-dependencies"]["book"])
+    assert re.findall(r"^numba==0\.(\d+)\.", pins, re.MULTILINE) == [str(int(ceiling) - 1)]
+
+
 def test_the_notebooks_name_what_they_import():
     needed = imported("\n".join(source for chapter in CHAPTERS for source in cells(chapter)))
     extras = PROJECT["optional-dependencies"]

@@ -40,13 +40,9 @@ NOTES = "Notes on the source"
 HEAD = ("Claim", "Verdict", "Printed", "Ours", "Measured", "σ", "Shown in, asserted by")
 
 
+@cache
 def register() -> dict[str, Any]:
     """The register, read once."""
-    return _register(REGISTER.stat().st_mtime_ns)
-
-
-@cache
-def _register(stamp: int) -> dict[str, Any]:
     return read_register()
 
 
@@ -67,8 +63,6 @@ class RegisterDirective(SphinxDirective):
     """All claims: how many, and those of each source."""
 
     def run(self) -> list[nodes.Node]:
-        for path in (REGISTER, MEASURED):
-            self.env.note_dependency(str(path))
         found = self.parsed(self.opening())
         claims = groupby(register()["claims"], lambda entry: entry["source"])
         return found + [section for key, entries in claims for section in self.sections(key, list(entries))]
@@ -179,7 +173,6 @@ class FindingsDirective(RegisterDirective):
     """What we found besides."""
 
     def run(self) -> list[nodes.Node]:
-        self.env.note_dependency(str(REGISTER))
         return self.parsed([line for entry in register()["findings"] for line in text.finding(entry)])
 
 
@@ -217,16 +210,10 @@ def resolved(app: Sphinx, box: nodes.admonition, home: str, page: str) -> nodes.
     return box
 
 
-def pages_with_notes(app: Sphinx, env: BuildEnvironment) -> list[str]:
-    """They are written again whenever any page has changed."""
-    return [page for page in env.found_docs if any(env.get_doctree(page).findall(claims_notes))]
-
-
 class ClaimRole(SphinxRole):
     """A link to an entry of the register, with its verdict."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        self.env.note_dependency(str(REGISTER))
         verdicts = {entry["id"]: entry["verdict"] for entry in register()["claims"]}
         verdicts |= {entry["id"]: "ours" for entry in register()["findings"]}
         if self.text not in verdicts:
@@ -276,7 +263,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_css_file("claims.css")
     app.add_js_file("claims.js")
     app.connect("env-check-consistency", check_sections)
-    app.connect("env-updated", pages_with_notes)
     app.connect("doctree-resolved", insert_notes)
     app.connect("html-collect-pages", listings)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -40,9 +40,12 @@ def cached(function: Callable, compiler: Callable) -> Callable:
     compiled = compiler(function)
     try:
         compiled.enable_caching()
-        compiled._cache._cache_file._source_stamp = _STAMP
     except RuntimeError:  # neither the package nor the home directory can be written to
-        pass
+        return compiled
+    file = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
+    if not hasattr(file, "_source_stamp"):  # another numba: compiled each time rather than stale
+        return compiler(function)
+    file._source_stamp = _STAMP
     return compiled
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 
 import pytest
@@ -58,6 +59,12 @@ def build(tmp_path, monkeypatch):
         return app.env.get_doctree("book/part/one").astext(), warnings.getvalue()
 
     return built
+
+
+def test_each_extension_has_a_line_in_the_readme():
+    folder = ROOT / "book" / "_ext"
+    listed = re.findall(r"^\| `(\w+\.py)` \|", (folder / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(listed) == sorted(path.name for path in folder.glob("*.py"))
 
 
 @pytest.mark.parametrize("edition", list(_build.SITES))

@@ -22,6 +22,7 @@ from tests.book.site import ROOT, SITE, WRITTEN
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
+import notebook_text
 import notebooks
 
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["sphinx"]["config"]
@@ -185,7 +186,7 @@ def test_markdown_is_no_source(text):
     ],
 )
 def test_macros_are_expanded(formula, expanded):
-    assert notebooks.expand(formula, MACROS) == expanded
+    assert notebook_text.expand(formula, MACROS) == expanded
 
 
 @pytest.fixture
@@ -270,7 +271,7 @@ def test_a_question_is_asked_before_the_still(choices, listed):
     html = Question("Whither < 1?", choices, "It *falls*.").html("key")
     slider = f'<div class="lk-slider">{html}<div class="lk-stage"></div></div>'
     output = nbformat.v4.new_output("execute_result", {"text/html": slider})
-    before, answer = notebooks.asked(nbformat.v4.new_code_cell("", outputs=[output]))
+    before, answer = notebook_text.asked(nbformat.v4.new_code_cell("", outputs=[output]))
     assert before == [rf"**Predict first.** Whither \< 1?{listed}"]
     assert answer == [r"It \*falls\*."]
 
@@ -357,7 +358,7 @@ def test_figures_need_no_trust():
         nbformat.v4.new_output("display_data", glued, metadata={"scrapbook": {"name": "x"}}),
     ]
     code = nbformat.v4.new_code_cell("", outputs=outputs, execution_count=7)
-    kept = notebooks.outputs(code, 'A "curve"')[:1] + notebooks.outputs(code, "")[1:]
+    kept = notebook_text.outputs(code, 'A "curve"')[:1] + notebook_text.outputs(code, "")[1:]
     assert [set(output.data) for output in kept] == [{"text/html", "text/plain"}] * 2
     assert 'alt="A &quot;curve&quot;"' in kept[0].data["text/html"]
     assert 'width="576"' in kept[1].data["text/html"]

@@ -49,9 +49,7 @@ class Repository:
         for name in (*others, *machinery):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, root / name)
-        self.write(
-            "pytest.ini", "[pytest]\npythonpath = .\nmarkers = claims\n  slow\nfilterwarnings = error\n"
-        )
+        self.write("pytest.ini", "[pytest]\npythonpath = .\nmarkers = claims\nfilterwarnings = error\n")
         self.write("tests/__init__.py", "")
         self.write("lattice/__init__.py", "from .one import *\nfrom .unused import NOTHING\n")
         self.write("lattice/one.py", '"""One."""\nONE = 1.0\n')
