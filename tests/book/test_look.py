@@ -99,3 +99,14 @@ def test_a_question_opens_without_a_jump_and_leads_to_the_slider(visit, server):
     assert abs(stage.bounding_box()["y"] + tab.evaluate("scrollY") - before) < 3
     assert tab.evaluate("document.activeElement.type") == "range"
     assert choice.evaluate("label => getComputedStyle(label).fontWeight") == "700"
+
+
+@pytest.mark.site
+def test_tables_of_notation_are_stacked_on_a_phone(visit, server):
+    tab = visit(server, "book/notation.html", "phone").tab
+    tables = tab.locator(".stacked table").all()
+    assert len(tables) >= 5
+    assert not any(table.evaluate("table => table.scrollWidth > table.clientWidth") for table in tables)
+    first, second = tab.locator(".stacked tbody tr").last.locator("td").all()[:2]
+    assert second.bounding_box()["y"] >= first.bounding_box()["y"] + first.bounding_box()["height"]
+    assert second.evaluate("cell => getComputedStyle(cell, '::before').content").startswith('"here')
