@@ -141,6 +141,15 @@ def test_dark_filter_is_the_one_of_the_style_sheet():
     assert lighter_red[0] > lighter_red[1] == pytest.approx(lighter_red[2])
 
 
+def test_words_and_numbers_are_in_the_serif_of_the_pages():
+    figure = plt.figure()
+    figure.text(0, 0, "Wärme: −1.5 ± 0.2, ω ≤ γ, ε², κ₀ → ∞, √½")
+    drawn = figures.style.as_svg(figure)
+    plt.close(figure)
+    fonts = set(re.findall(r'<path id="([\w-]+)-[0-9a-f]+"', drawn))
+    assert fonts == {"LatticeSerif-Regular"}
+
+
 @pytest.mark.parametrize("page", [LIGHT, DARK])
 def test_contrast_of_ink_and_lines(page):
     page_rgb = mpl.colors.to_rgb(page)

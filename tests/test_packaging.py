@@ -13,7 +13,9 @@ from pathlib import Path
 from tests.book.test_cells import CHAPTERS, cells
 
 ROOT = Path(__file__).resolve().parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+PROJECT = SETTINGS["project"]
+DATA = SETTINGS["tool"]["setuptools"]["package-data"]
 PACKAGE = ROOT / "lattice"
 KNOWN = packages_distributions()  # of each module, where it comes from
 
@@ -87,9 +89,11 @@ def test_what_code_imports_is_seen():
 
 
 def test_every_file_of_the_package_is_installed():
-    """What is installed are the modules of regular packages."""
+    """What is installed are the modules of regular packages, and the data that are named."""
     files = [path for path in PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-    assert [path for path in files if path.suffix != ".py"] == []
+    data = [path.relative_to(ROOT) for path in files if path.suffix != ".py"]
+    named = {Path(*home.split("."), name) for home, each in DATA.items() for name in each}
+    assert set(data) == named
     assert [path for path in files if not path.with_name("__init__.py").exists()] == []
 
 

@@ -241,6 +241,19 @@ class TestRole(SphinxRole):
         return [test_link(self.env, self.text, name)], []
 
 
+class KindRole(SphinxRole):
+    """What kind a correction is of."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        return [nodes.inline("", self.text, classes=["claim-verdict", "claim-corrected", "claim-kind"])], []
+
+
+def shorten_contents(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Beside the register its parts are listed, and the claims of the one that is read."""
+    if page == f"{REGISTER.parent.name}/claims":
+        context["theme_show_toc_level"] = 1
+
+
 def check_sections(app: Sphinx, env: BuildEnvironment) -> None:
     """Warn if the label of a claim's section stands on another page than the register says."""
     labels = env.get_domain("std").labels
@@ -259,10 +272,12 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_node(claims_notes)
     app.add_role("claim", ClaimRole())
     app.add_role("claim-verdict", VerdictRole())
+    app.add_role("claim-kind", KindRole())
     app.add_role("claim-test", TestRole())
     app.add_css_file("claims.css")
     app.add_js_file("claims.js")
     app.connect("env-check-consistency", check_sections)
     app.connect("doctree-resolved", insert_notes)
     app.connect("html-collect-pages", listings)
+    app.connect("html-page-context", shorten_contents)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -159,7 +159,8 @@ def register_entry(entry: Entry, measured: dict[str, Entry], texts: dict[str, st
 def erratum(entry: Entry, texts: dict[str, str]) -> list[str]:
     """One correction in full."""
     title = equation(entry)
-    lines = [f"(erratum-{entry['id']})=", f"### {title[0].upper()}{title[1:]}: {entry['kind']}", ""]
+    head = f"### {title[0].upper()}{title[1:]} {{claim-kind}}`{entry['kind']}`"
+    lines = [f"(erratum-{entry['id']})=", head, ""]
     lines += correction(entry, texts)
     return lines + definition("Shown in", f"{{ref}}`{section_label(entry)}`; claim {{claim}}`{entry['id']}`")
 

@@ -13,7 +13,9 @@ document.addEventListener("DOMContentLoaded", () => {
     const label = document.createElement("label"), choice = document.createElement("select");
     choice.append(new Option("all", ""));
     for (const mark of marks) choice.append(new Option(title(name, mark), mark));
+    choice.name = name;
     label.append(word, choice);
+    label.hidden = marks.size < 2;
     form.append(label);
   }
   form.append(count);
@@ -24,7 +26,9 @@ document.addEventListener("DOMContentLoaded", () => {
     return mark.slice(name.length + 1).replaceAll("-", " ").replaceAll("/", ": ");
   }
   function show() {
-    const chosen = [...form.querySelectorAll("select")].map((choice) => choice.value).filter(Boolean);
+    const { kind, verdict } = form.elements; // only what is corrected is of a kind
+    kind.disabled = Boolean(verdict.value) && verdict.value !== "verdict-corrected";
+    const chosen = [...form.querySelectorAll("select:enabled")].map((choice) => choice.value).filter(Boolean);
     for (const claim of claims) claim.hidden = !chosen.every((mark) => claim.classList.contains(mark));
     const rows = claims.filter((claim) => claim.matches("tr"));
     count.value = `${rows.filter((row) => !row.hidden).length} of ${rows.length} claims are shown`;

@@ -18,5 +18,10 @@ const sizes = new ResizeObserver((entries) => {
 });
 document.addEventListener("DOMContentLoaded", () => {
   for (const box of document.querySelectorAll(SCROLLABLE)) sizes.observe(box);
+  // On a phone the cells of a row stand below each other (custom.css), so each says what it is.
+  for (const table of document.querySelectorAll(".stacked table")) {
+    const heads = [...table.querySelectorAll("th")].map((head) => head.textContent);
+    for (const cell of table.querySelectorAll("td")) cell.dataset.head = heads[cell.cellIndex];
+  }
 });
 document.addEventListener("scroll", ({ target }) => target.classList?.contains("wide") && look(target), true);

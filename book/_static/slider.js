@@ -34,6 +34,8 @@ function lock(slider, question) {
     slider.classList.toggle("lk-locked", closed);
     stage.inert = closed;
     answer.textContent = closed ? "" : text; // filled later, so that a screen reader says it
+    if (closed) question.dataset.answer = text;
+    else delete question.dataset.answer;
   };
   close(true);
   button.hidden = false;
@@ -43,6 +45,7 @@ function lock(slider, question) {
     close(false);
     button.hidden = true;
     fields.forEach((field) => (field.disabled = true));
+    stage.querySelector("input[type=range]").focus({ preventScroll: true });
   });
   addEventListener("beforeprint", () => (answer.textContent = text));
   addEventListener("afterprint", () => close(slider.classList.contains("lk-locked")));

@@ -59,6 +59,8 @@ def test_errata_are_in_full_or_listed():
     assert in_full == {
         f"erratum-{entry['id'].replace('.', '-')}" for entry in corrected if entry["kind"] != "slip"
     }
+    badges = [badge.get_text() for badge in source.select("h3 .claim-kind")]
+    assert sorted(badges) == sorted(entry["kind"] for entry in corrected if entry["kind"] != "slip")
     slips = "section:has(> h3:-soup-contains-own('Slips'))"  # of each source
     listed = {a.get_text() for a in source.select(f"{slips} li .claim-id a")}
     assert listed == {entry["id"] for entry in corrected if entry["kind"] == "slip"}
@@ -82,18 +84,21 @@ def test_claims_are_filtered_by_the_keyboard(view, visit, server):
     opened = visit(server, PAGE, view)
     tab, claims = opened.tab, read_register()["claims"]
     assert shown(tab) == (len(claims), len(claims))
-    choice = tab.get_by_label("Verdict")
+    choice, kind = tab.get_by_label("Verdict"), tab.get_by_label("Kind of correction")
+    sources = {entry["source"] for entry in claims}
+    assert tab.get_by_label("Source").is_visible() is (len(sources) > 1)
     for key, verdict in (("c", "confirmed"), ("ArrowDown", "corrected")):
         choice.focus()
         choice.press(key)
         # which of them comes next is the order of the claims
         assert choice.input_value() in ("verdict-confirmed", "verdict-corrected"), verdict
         wanted = choice.input_value().removeprefix("verdict-")
+        assert kind.is_disabled() is (wanted == "confirmed")
         count = sum(entry["verdict"] == wanted for entry in claims)
         assert shown(tab) == (count, count)
         assert tab.locator(".claims-filter output").text_content().startswith(f"{count} of {len(claims)} ")
     tab.get_by_label("Verdict").select_option("all")
-    tab.get_by_label("Kind of correction").select_option("gap")
+    kind.select_option("gap")
     gaps = [entry["section"].partition("#")[0] for entry in claims if entry.get("kind") == "gap"]
     pages = {entry["section"].partition("#")[0] for entry in claims}
     assert pages > set(gaps) > set()

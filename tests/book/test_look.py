@@ -85,3 +85,28 @@ def test_paper_has_a_title_and_no_furniture(page, visit, server):
     tab.emulate_media(media="print")
     assert tab.evaluate(SHOWN, "h1") == [title]
     assert tab.evaluate(SHOWN, "button, input, select, nav, label:not(.lk-choices label)") == []
+
+
+@pytest.mark.site
+def test_a_question_opens_without_a_jump_and_leads_to_the_slider(visit, server):
+    tab = visit(server, CHAPTER, "phone").tab
+    slider = tab.locator(".lk-slider:has(.lk-question)").first
+    stage, choice = slider.locator(".lk-stage"), slider.locator(".lk-choices label").first
+    assert choice.bounding_box()["height"] >= 36
+    choice.click()
+    before = stage.bounding_box()["y"] + tab.evaluate("scrollY")
+    slider.locator("button").click()
+    assert abs(stage.bounding_box()["y"] + tab.evaluate("scrollY") - before) < 3
+    assert tab.evaluate("document.activeElement.type") == "range"
+    assert choice.evaluate("label => getComputedStyle(label).fontWeight") == "700"
+
+
+@pytest.mark.site
+def test_tables_of_notation_are_stacked_on_a_phone(visit, server):
+    tab = visit(server, "book/notation.html", "phone").tab
+    tables = tab.locator(".stacked table").all()
+    assert len(tables) >= 5
+    assert not any(table.evaluate("table => table.scrollWidth > table.clientWidth") for table in tables)
+    first, second = tab.locator(".stacked tbody tr").last.locator("td").all()[:2]
+    assert second.bounding_box()["y"] >= first.bounding_box()["y"] + first.bounding_box()["height"]
+    assert second.evaluate("cell => getComputedStyle(cell, '::before').content").startswith('"here')

@@ -66,10 +66,24 @@ def test_first_page(visit):
 
 
 def test_search_finds_a_word(visit, server):
-    opened = visit(server, "search.html?q=chain", "light")
-    opened.tab.locator("#search-results li").first.wait_for()
-    # Sphinx takes the dot of `#lattice.chain` for a class, warns, and shows the head of the page instead
-    assert [trouble for trouble in opened.troubles if "Anchored content block" not in trouble] == []
+    """In pages before names of the package; excerpts are text; on the page only text is marked."""
+    opened = visit(server, "search.html?q=conductivity", "light")
+    results = opened.tab.locator("#search-results li")
+    results.first.locator("p.context").wait_for()
+    opened.tab.locator("#search-results li:last-child a[href*='#lattice']").wait_for()
+    names = ["#lattice" in link.get_attribute("href") for link in results.locator("a").all()]
+    assert names == sorted(names)
+    assert {True, False} == set(names)
+    assert not any(".pdf" in text for text in results.locator("p.context").all_text_contents())
+    results.locator("a").first.click()
+    marked = opened.tab.locator("article span.highlighted")
+    marked.first.wait_for()
+    clear = "rgba(0, 0, 0, 0)"
+    colour = "node => getComputedStyle(node).backgroundColor"
+    assert marked.first.evaluate(colour) != clear
+    aside = opened.tab.locator(".bd-sidebar-primary span.highlighted").all()
+    assert {mark.evaluate(colour) for mark in aside} == {clear}
+    assert opened.troubles == []
 
 
 @pytest.mark.parametrize("page", PAGES)

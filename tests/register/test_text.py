@@ -79,7 +79,7 @@ def test_slips_are_told_in_the_register_and_listed_in_the_errata():
     assert "PRINT" in listed
     assert "EVIDENCE" not in listed
     full = "\n".join(text.erratum(entry(kind="gap"), {"a": "TEXT"}))
-    assert "### Equation (1): gap" in full
+    assert "### Equation (1) {claim-kind}`gap`" in full
     assert "EVIDENCE" in full
 
 
