@@ -78,6 +78,7 @@ def misplaced(text: str) -> list[str]:
 
 def pieces(text: str) -> set[str]:
     """What no rendering changes: lines of code, and what stands between the formulas of a sentence."""
+    text = re.sub(r"^ *(?:[-+*]|\d+\.) ", "", text, flags=re.MULTILINE)  # the marks of lists
     found = re.split(r"\$+[^$]*\$+|\{[^`\n]*`[^`\n]*`|[*_`|\n]", text)
     return {piece for piece in map(spaced, found) if len(piece) > 25}
 
@@ -194,12 +195,12 @@ def test_the_teachers_site_has_every_solution():
 def test_a_solution_that_is_told_nowhere_is_noticed(tmp_path):
     solved, page = tmp_path / "ex-one.md", tmp_path / "book" / "part" / "page.html"
     solved.write_text(
-        "So $x$ gives the whole answer away.\n\n"
+        "1. So $x$ gives the whole answer away.\n- What no formula interrupts is told.\n\n"
         "```{code-cell} ipython3\n:tags: [hide-input, and-what-no-page-shows]\n"
         "answer = 7 + sum(range(1234567))\n```\n"
     )
     page.parent.mkdir(parents=True)
-    told = "<p>So <i>x</i> gives the whole answer away.</p>"
+    told = "<p>So <i>x</i> gives the whole answer away.</p><p>What no formula interrupts is told.</p>"
     code = "<pre>answer = 7 + <b>sum</b>(range(1234567))</pre>"
     for html, faults in ((told + code, []), (told, ["ex-one"]), (code, ["ex-one"])):
         page.write_text(html)
