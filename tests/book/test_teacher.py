@@ -23,6 +23,7 @@ SOLVED = sorted(teacher.SOLUTIONS.glob("*.md"))
 BEGINNING = re.compile(
     r"•{1,3} \S[^\n]*\n:label: \S+\n\*(Pencil|Keyboard|Pencil and keyboard), [1-9]\d* minutes\.\* \S"
 )
+STRAIGHT = str.maketrans("‘’“”", "''\"\"")  # what Sphinx makes of them, and what they were
 WRITTEN = {".html", ".ipynb", ".js", ".md", ".txt"}  # what a site has of text
 
 PAGE = """## Exercises
@@ -84,8 +85,8 @@ def pieces(text: str) -> set[str]:
 
 
 def spaced(text: str) -> str:
-    """With single spaces between words."""
-    return " ".join(text.split())
+    """With single spaces between words, and quotation marks as they are typed."""
+    return " ".join(text.translate(STRAIGHT).split())
 
 
 def leaks(site: Path, solved: list[Path], public: str) -> list[str]:
@@ -195,12 +196,12 @@ def test_the_teachers_site_has_every_solution():
 def test_a_solution_that_is_told_nowhere_is_noticed(tmp_path):
     solved, page = tmp_path / "ex-one.md", tmp_path / "book" / "part" / "page.html"
     solved.write_text(
-        "1. So $x$ gives the whole answer away.\n- What no formula interrupts is told.\n\n"
+        '1. So $x$ gives the whole answer away.\n- It\'s "told" if no formula interrupts.\n\n'
         "```{code-cell} ipython3\n:tags: [hide-input, and-what-no-page-shows]\n"
         "answer = 7 + sum(range(1234567))\n```\n"
     )
     page.parent.mkdir(parents=True)
-    told = "<p>So <i>x</i> gives the whole answer away.</p><p>What no formula interrupts is told.</p>"
+    told = "<p>So <i>x</i> gives the whole answer away.</p><p>It’s “told” if no formula interrupts.</p>"
     code = "<pre>answer = 7 + <b>sum</b>(range(1234567))</pre>"
     for html, faults in ((told + code, []), (told, ["ex-one"]), (code, ["ex-one"])):
         page.write_text(html)
