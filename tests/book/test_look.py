@@ -13,6 +13,7 @@ sys.path.insert(0, str(ROOT / "book" / "_ext"))
 from book_site import mended
 
 CHAPTER = "book/noisy-chains/conductivity.html"
+ASKING = "book/noisy-chains/between-two-baths.html"  # before its slider moves
 
 
 def formula(letter):
@@ -89,7 +90,7 @@ def test_paper_has_a_title_and_no_furniture(page, visit, server):
 
 @pytest.mark.site
 def test_a_question_opens_without_a_jump_and_leads_to_the_slider(visit, server):
-    tab = visit(server, CHAPTER, "phone").tab
+    tab = visit(server, ASKING, "phone").tab
     slider = tab.locator(".lk-slider:has(.lk-question)").first
     stage, choice = slider.locator(".lk-stage"), slider.locator(".lk-choices label").first
     assert choice.bounding_box()["height"] >= 36
