@@ -11,13 +11,13 @@ from pathlib import Path
 
 from _lab import BUILD, ROOT
 
-PACKAGE = ("lattice", "pyproject.toml", "README.md", "LICENSE")
+PACKAGE = ("lattice", "pyproject.toml", "README.md", "LICENSE", "requirements.txt")
 README = """# Lattice Kinetics: the notebooks
 
 You need Python 3.11 or later and a network, once. In this folder:
 
     python3 -m venv env
-    env/bin/pip install './lattice-kinetics[notebook]' jupyterlab
+    env/bin/pip install -c lattice-kinetics/requirements.txt './lattice-kinetics[notebook]' jupyterlab
     env/bin/jupyter lab
 
 (On Windows the programs are in `env\\Scripts` instead of `env/bin`.) Then open a chapter in the list of

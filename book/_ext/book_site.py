@@ -5,6 +5,7 @@
 * A public name is linked to its documentation by the name that readers use.
 * Doubled identifiers and a role that a screen reader stumbles over are taken out.
 * A solution that opens is titled "Solution": below its exercise, one stop of the tab key.
+* No page offers its source: hidden cells make the check values of assignments.
 * Signs and brackets stay on the line of the formula that they belong to.
 """
 
@@ -63,6 +64,13 @@ def mend(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree
         context["body"] = mended(context["body"])
 
 
+def keep_source(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
+    """Take the source of a page out of its menu of downloads."""
+    for menu in context.get("header_buttons", ()):
+        if menu["label"] == "download-buttons":
+            menu["buttons"] = [one for one in menu["buttons"] if one["label"] != "download-source-button"]
+
+
 def find_public_name(
     app: Sphinx, env: BuildEnvironment, node: pending_xref, text: nodes.Node
 ) -> nodes.Node | None:
@@ -82,5 +90,6 @@ def find_public_name(
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", add_repository_buttons)
     app.connect("html-page-context", mend)
+    app.connect("html-page-context", keep_source, priority=502)  # after the theme has filled the menu
     app.connect("missing-reference", find_public_name)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

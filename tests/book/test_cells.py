@@ -70,6 +70,48 @@ def lengths(text: str) -> list[int]:
     return found
 
 
+def bound(node: ast.AST) -> set[str]:
+    """Names that a cell's own lines bind, not those inside its functions."""
+    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        return {node.name}
+    if isinstance(node, (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+        return set()
+    own = {node.id} if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) else set()
+    return own.union(*map(bound, ast.iter_child_nodes(node)))
+
+
+def functions_lost(text: str) -> set[str]:
+    """Functions of a chapter whose names its folded solutions give to something else."""
+    functions: set[str] = set()
+    lost: set[str] = set()
+    solution = False
+    for cell in jupytext.reads(text, fmt="md:myst").cells:
+        if cell.cell_type == "markdown":
+            marks = SOLUTION.findall(cell.source)
+            solution = marks[-1] == "start" if marks else solution
+            continue
+        tree = ast.parse(cell.source)
+        if solution:
+            lost |= functions & bound(tree)
+        else:
+            functions |= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    return lost
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_solutions_leave_the_functions_of_the_chapter_alone(chapter):
+    """A reader who has opened a solution may run a cell above it once more."""
+    assert functions_lost(teachers((ROOT / chapter).read_text("utf-8"))) == set()
+
+
+def test_a_function_lost_in_a_solution_is_noticed():
+    cell = "```{{code-cell}} ipython3\n{}\n```\n"
+    text = HEAD + cell.format("def solved():\n    found = 1")
+    text += "```{solution-start} ex\n```\n" + cell.format("found = [solved for solved in (1,)]")
+    assert functions_lost(text + "```{solution-end}\n```\n") == set()
+    assert functions_lost(text + cell.format("for solved in (1, 2):\n    pass")) == {"solved"}
+
+
 def within(seen: list[int], limits: tuple[float, float]) -> bool:
     """Whether neither the longest cell nor the median is longer."""
     return max(seen) <= limits[0] and median(seen) <= limits[1]

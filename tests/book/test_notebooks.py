@@ -176,7 +176,7 @@ def test_markdown_is_no_source(text):
 @pytest.mark.parametrize(
     ("formula", "expanded"),
     [
-        (r"\dd x\,\ddot x", r"{\mathrm{d}} x\,\ddot x"),
+        (r"\dd x\,\ddot x", r"{d} x\,\ddot x"),
         (r"\mean{p_j^{2}}", r"\left\langle {p_j^{2}} \right\rangle"),
         (r"\mean x + \mean\psi", r"\left\langle x \right\rangle + \left\langle \psi \right\rangle"),
         (

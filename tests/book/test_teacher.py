@@ -187,6 +187,16 @@ def test_the_public_site_has_no_solution_for_assignment():
 
 
 @pytest.mark.site
+def test_the_public_site_has_no_cells_that_make_check_values():
+    """They stand in the sources of the pages, hidden: neither these are there nor links to them."""
+    assert list(SITE.glob("**/_sources/**/*.ipynb"))
+    assert not list(SITE.glob("**/_sources/**/*.md"))
+    page = (SITE / "book" / "noisy-chains" / "second-moments.html").read_text("utf-8")
+    assert "second-moments.ipynb" in page
+    assert "second-moments.md" not in page
+
+
+@pytest.mark.site
 def test_the_teachers_site_has_every_solution():
     if not TEACHERS.exists():
         pytest.skip("there is no teacher's edition: `make book EDITION=teacher` makes it")
