@@ -6,8 +6,8 @@ function look(box) {
   const inner = box.matches("span.math") ? box.firstElementChild?.offsetWidth ?? 0 : box.scrollWidth;
   const hidden = inner - box.clientWidth;
   const fade = (far) => (far > 1 ? "1.5rem" : "0px");
-  box.classList.toggle("wide", hidden > 1);
-  if (hidden > 1) box.tabIndex = 0;
+  box.classList.toggle("wide", hidden > 0);
+  if (hidden > 0) box.tabIndex = 0;
   else box.removeAttribute("tabindex");
   box.style.setProperty("--hidden-left", fade(box.scrollLeft));
   box.style.setProperty("--hidden-right", fade(hidden - box.scrollLeft));
