@@ -97,6 +97,7 @@ def calls():
     k, times = np.array([0.0, 0.1, 0.25, 0.5]), np.array([0.0, 0.5, 1.5])
     series = np.random.default_rng(1).normal(size=400)
     sheet = Crystal((3, 4), Bond(chi=1.0), Pin(chi=0.5))
+    tilted = Crystal((3, 4), {(1, 0): Bond(chi=1.0), (1, 1): (Bond(chi=1.0), Bond(chi=0.5))}, Pin(chi=0.5))
     crystals = 0.1 * np.cos(np.arange(48.0)).reshape(2, 2, 3, 4)
     flip, exchange, rotation = VelocityFlip(0.5), VelocityExchange(0.5), ThreeSiteRotation(0.5)
     fitted = Estimate(np.array([1.0, 2.1, 2.9, 4.2, 8.1]), np.full(5, 0.1), "measured")
@@ -118,6 +119,8 @@ def calls():
         methods[f"lattice.{function}"] = {"medium": ring, "k": k}
     for function in ("mean_energy", "heat_capacity"):
         methods[f"lattice.{function}"] = {"chain": ring, "temperature": 0.7, "quantum": True}
+    for function in ("bose_einstein", "oscillator_heat_capacity"):
+        methods[f"lattice.{function}"] = {"omega": times[1:], "temperature": r[0, ::2] ** 2}
     for function in ("bond_average", "site_average"):
         methods[f"lattice.{function}"] = {"chain": ring, "temperature": 0.7, "quantity": np.square}
     for function in ("mean", "blocking", "autocorrelation_time"):
@@ -201,7 +204,8 @@ def calls():
         "micro.Averages.mean": {"self": m.averages, "name": "p"},
         "micro.Averages.temperature": {"self": m.averages},
         "micro.converged": {"measure": measured, "n": 4, "dt": 0.1},
-        "lattice.Crystal": {"shape": (3, 4), "bond": Bond(chi=1.0), "pin": Pin(chi=0.5)},
+        "lattice.Crystal": {"shape": (3, 4), "bond": Bond(chi=1.0), "pin": Pin(chi=0.5), "components": 2},
+        "lattice.polarisations": {"crystal": tilted, "k": k[:, None] * [1.0, 0.3]},
         "lattice.Crystal.energy": {"self": sheet, "q": crystals, "p": crystals},
         "lattice.Crystal.on_sites": {"self": sheet, "name": "values", "values": crystals},
         "micro.crystals.evolve": {
@@ -354,6 +358,9 @@ CRYSTALS = [
     Crystal((4,)),
     Crystal((3, 4, 3)),
     Crystal((3, 4), {(1, 1): Bond(chi=1.0), (0, 2): Bond(chi=0.5)}),
+    Crystal((4,), {1: (Bond(chi=4.0), Bond(chi=1.0))}, components=2),
+    Crystal((3, 4), pin=(Pin(chi=1.0), Pin(chi=0.0))),
+    *(Crystal((3, 4), {(1, 1): (Bond(chi=x), Bond(chi=1.0))}) for x in (0.0, 1e-300, 1e300, 1e308)),
     Crystal((10**3, 10**3)),
 ]
 RATES = (0.0, 5e-324, 1e-300, 1e16, 1e300)
