@@ -286,7 +286,7 @@ def _halves_of(omega: ArrayLike, temperature: ArrayLike, *, zero: bool) -> NDArr
         raise ValueError(
             f"omega has shape {omega.shape} and temperature {T.shape}; allowed: what broadcasts together"
         ) from error
-    return _halves(omega, np.where(omega > 0, T, 1.0))
+    return _halves(omega, T)
 
 
 @finite
@@ -341,7 +341,7 @@ def oscillator_heat_capacity(omega: ArrayLike, temperature: ArrayLike) -> NDArra
         If a number is not as stated, or shapes do not fit.
     """
     x = _halves_of(omega, temperature, zero=True)
-    return np.where(x > 0, _of_an_oscillator(x), 1.0)[()]
+    return np.where(x > 0, _of_an_oscillator(x), 1.0)[()]  # ω = 0 may be at T = 0
 
 
 def _widths(chain: Chain, T: float, bonds: bool) -> NDArray[np.float64]:

@@ -366,7 +366,12 @@ def test_soft_branches_to_the_round_off_of_the_hard_ones():
     np.testing.assert_allclose(dispersion(stiff)[0], 1e-10 * size, atol=1e-15)
 
 
-@pytest.mark.parametrize("crystal", [*BRANCHED, square(4)])
+ROWS = Crystal(
+    (7, 7), {(1, 2): (Bond(chi=1.3), Bond()), (2, 4): (Bond(chi=0.7), Bond())}
+)  # that slide and turn
+
+
+@pytest.mark.parametrize("crystal", [*BRANCHED, square(4), ROWS])
 def test_waves_without_energy_have_no_frequency(crystal):
     """Exactly, and as many as the matrix of the torus has."""
     free = np.linalg.eigvalsh(whole(crystal)) < 1e-12
