@@ -45,6 +45,7 @@ RECORDS = {
     "micro.crystals.CrystalTrajectory",
     "micro.Conductivity",
     "micro.moments.StationaryMoments",
+    "micro.planar.PlanarTrajectory",
     "kinetic.noisy.Tail",
     "figures.Slider",
 }
@@ -99,6 +100,8 @@ def calls():
     sheet = Crystal((3, 4), Bond(chi=1.0), Pin(chi=0.5))
     tilted = Crystal((3, 4), {(1, 0): Bond(chi=1.0), (1, 1): (Bond(chi=1.0), Bond(chi=0.5))}, Pin(chi=0.5))
     crystals = 0.1 * np.cos(np.arange(48.0)).reshape(2, 2, 3, 4)
+    planar = Crystal((4,), {1: (Bond(chi=2.0), Bond(chi=0.5))}, Pin(chi=0.5), components=2)
+    small = 0.1 * np.cos(np.arange(16.0)).reshape(2, 2, 4)
     flip, exchange, rotation = VelocityFlip(0.5), VelocityExchange(0.5), ThreeSiteRotation(0.5)
     fitted = Estimate(np.array([1.0, 2.1, 2.9, 4.2, 8.1]), np.full(5, 0.1), "measured")
     methods = {}
@@ -237,6 +240,14 @@ def calls():
             "noise": rotation,
         },
         "micro.crystals.propagate": {"medium": ring, "q": q, "p": p, "time": 1.5},
+        "micro.planar.energy": {"crystal": planar, "q": small, "p": small},
+        "micro.planar.evolve": {
+            "crystal": planar,
+            "start": State(small, small),
+            "times": times,
+            "dt": 0.1,
+            "scheme": "verlet",
+        },
         "micro.wigner.distribution": {"field": wave(8)},
         "micro.wigner.husimi": {"field": wave(16), "places": np.array([0.0, 3.5]), "width": 1.0},
         "kinetic.ballistic.absorption": {"chain": ring, "friction": 0.5, "k": k, "end": "free"},
