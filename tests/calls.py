@@ -48,6 +48,7 @@ RECORDS = {
     "micro.planar.PlanarTrajectory",
     "kinetic.noisy.Tail",
     "kinetic.resonance.FourPhonons",
+    "kinetic.resonance.ThreePhonons",
     "figures.Slider",
 }
 
@@ -100,6 +101,7 @@ def calls():
     series = np.random.default_rng(1).normal(size=400)
     sheet = Crystal((3, 4), Bond(chi=1.0), Pin(chi=0.5))
     tilted = Crystal((3, 4), {(1, 0): Bond(chi=1.0), (1, 1): (Bond(chi=1.0), Bond(chi=0.5))}, Pin(chi=0.5))
+    plane = Crystal((8,), {1: (Bond(chi=4.0), Bond(chi=1.0))}, (Pin(chi=2.0), Pin(chi=0.25)), components=2)
     crystals = 0.1 * np.cos(np.arange(48.0)).reshape(2, 2, 3, 4)
     planar = Crystal((4,), {1: (Bond(chi=2.0), Bond(chi=0.5))}, Pin(chi=0.5), components=2)
     small = 0.1 * np.cos(np.arange(16.0)).reshape(2, 2, 4)
@@ -279,7 +281,10 @@ def calls():
         "kinetic.noisy.kernel": {"noise": rotation, "k": k, "k_prime": k},
         "kinetic.noisy.rate": {"noise": rotation, "k": k},
         "kinetic.noisy.tail": {"medium": ring, "noise": rotation},
+        "kinetic.resonance.decay_ranges": {"crystal": plane},
+        "kinetic.resonance.decays": {"crystal": plane, "k": k},
         "kinetic.resonance.four_phonons": {"chain": ring, "k1": k, "k3": k[::-1].copy()},
+        "kinetic.resonance.fusions": {"crystal": plane, "k1": k},
         "macro.diffusion.heat_kernel": {
             "x": np.array([-1.0, 0.0, 2.0]),
             "time": 1.5,

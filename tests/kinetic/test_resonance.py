@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lattice import Bond, Chain, Pin, dispersion
+from lattice import Bond, Chain, Crystal, Pin, dispersion
 from lattice.kinetic import resonance
 
 PINS = [0.0, 1e-6, 0.5, 30.0]
@@ -96,3 +96,146 @@ def test_refusals_of_four_phonons():
         resonance.four_phonons(chain_of(1.0), [0.1, 0.2], [0.1, 0.2, 0.3])
     with pytest.raises(ValueError, match="positive stiffness"):
         resonance.four_phonons(Chain(8, Bond(chi=0.0), Pin(chi=1.0)), 0.1, 0.2)
+
+
+PLANES = [  # χ_L, χ_T, and the pins of both branches
+    (4.0, 1.0, 0.0, 0.0),
+    (4.0, 1.0, 2.0, 0.25),
+    (2.5, 1.0, 0.3, 0.2),
+    (1.3, 0.7, 0.0, 0.1),
+    (3.0, 1.0, 6.0, 0.0),
+    (1.5, 1.0, 7.0, 2.0),  # no decays
+    (9.0, 1.0, 1.0, 0.01),
+]
+
+
+def plane_of(along, across, pin_along, pin_across):
+    bonds = {1: (Bond(chi=along), Bond(chi=across))}
+    return Crystal((8,), bonds, (Pin(chi=pin_along), Pin(chi=pin_across)), components=2)
+
+
+def branch(crystal, i, k):
+    return dispersion(crystal, k[..., None])[i] if np.size(k) else k
+
+
+@pytest.mark.parametrize("laws", PLANES)
+def test_decays_conserve_and_none_is_missed(laws):
+    """Against all sign changes of the energy on a scan of k₁: both orders of each pair, and nothing else."""
+    crystal = plane_of(*laws)
+    k = np.random.default_rng(11).uniform(0.001, 0.999, 150)
+    found = resonance.decays(crystal, k)
+    np.testing.assert_array_equal(found.k, k[found.which])
+    off = branch(crystal, 0, found.k) - branch(crystal, 1, found.k1) - branch(crystal, 1, found.k2)
+    assert np.abs(off).max(initial=0) < 1e-13
+    assert circle(found.k1 + found.k2, found.k).max(initial=0) < 1e-14
+    assert (found.k1 >= found.k2).all()
+    assert (found.umklapp == (np.abs(found.k1 + found.k2 - found.k) > 0.5)).all()
+
+    scan = (np.arange(20_000) + 0.317) / 20_000
+    energy = branch(crystal, 0, k)[:, None] - branch(crystal, 1, scan)
+    energy -= branch(crystal, 1, k[:, None] - scan)
+    changes = (energy * np.roll(energy, -1, axis=1) < 0).sum(axis=1)
+    number = np.bincount(found.which, minlength=len(k))
+    clear = np.abs(energy).min(axis=1) * 20_000 > 1e-2  # of a pair of roots closer than the scan sees
+    clear |= changes == 2 * number
+    assert clear.all()
+    assert (changes.sum() == 0) == (laws[3] == 2.0)
+
+
+@pytest.mark.parametrize("laws", PLANES)
+def test_fusions_are_decays_and_none_is_missed(laws):
+    crystal = plane_of(*laws)
+    k1 = np.random.default_rng(12).uniform(0.001, 0.999, 150)
+    found = resonance.fusions(crystal, k1)
+    np.testing.assert_array_equal(found.k1, k1[found.which])
+    off = branch(crystal, 0, found.k) - branch(crystal, 1, found.k1) - branch(crystal, 1, found.k2)
+    assert np.abs(off).max(initial=0) < 1e-12
+    assert circle(found.k1 + found.k2, found.k).max(initial=0) < 1e-14
+    if len(found.k):
+        again = resonance.decays(crystal, found.k)
+        for i, pair in enumerate(np.sort([found.k1, found.k2], axis=0).T):
+            same = again.which == i
+            away = np.hypot(again.k2[same] - pair[0], again.k1[same] - pair[1])
+            assert away.min() < 1e-6
+
+    scan = (np.arange(20_000) + 0.317) / 20_000
+    energy = branch(crystal, 0, k1[:, None] + scan) - branch(crystal, 1, k1)[:, None]
+    energy -= branch(crystal, 1, scan)
+    changes = (energy * np.roll(energy, -1, axis=1) < 0).sum(axis=1)
+    differ = changes != np.bincount(found.which, minlength=len(k1))
+    assert (np.abs(energy[differ]).min(axis=1, initial=1) * 20_000 < 1e-2).all()
+
+
+@pytest.mark.parametrize("laws", PLANES)
+def test_jacobians_of_three_phonons_are_derivatives(laws):
+    crystal, h = plane_of(*laws), 1e-5
+    k = np.random.default_rng(13).uniform(0.05, 0.95, 400)
+
+    def slope(i, k):
+        return (branch(crystal, i, k + h) - branch(crystal, i, k - h)) / (2 * h)
+
+    decays, fusions = resonance.decays(crystal, k), resonance.fusions(crystal, k)
+    for found, exact in (
+        (decays, slope(1, decays.k1) - slope(1, decays.k2)),
+        (fusions, slope(0, fusions.k) - slope(1, fusions.k2)),
+    ):
+        kink = np.min([circle(one, 0) for one in (found.k, found.k1, found.k2)], axis=0) < 1e-3
+        np.testing.assert_allclose(found.jacobian[~kink], np.abs(exact[~kink]), rtol=1e-6, atol=1e-6)
+
+
+def test_three_phonons_without_pins_in_closed_form():
+    """cos(πδ/2) = √(χ_L/χ_T) cos(πk/2), and tan(πk₁/2) tan(πk₂/2) is the same for all pairs."""
+    crystal, ratio = plane_of(3.0, 1.2, 0.0, 0.0), np.sqrt(3.0 / 1.2)
+    edge = 2 / np.pi * np.arccos(1 / ratio)
+    np.testing.assert_allclose(resonance.decay_ranges(crystal), [[edge, 1.0]], rtol=1e-14)
+    k = np.linspace(edge, 1, 50)[1:-1]
+    delta = 2 / np.pi * np.arccos(ratio * np.cos(np.pi * k / 2))
+    for wave, pair in (
+        (k, [(k + delta) / 2, (k - delta) / 2]),
+        (1 - k, [1 - (k - delta) / 2, 1 - (k + delta) / 2]),
+    ):
+        found = resonance.decays(crystal, wave)
+        mine = found.umklapp == (wave is not k)
+        np.testing.assert_allclose([found.k1[mine], found.k2[mine]], pair, atol=1e-13)
+    k1 = np.linspace(0, 1, 40)[1:-1]
+    found = resonance.fusions(crystal, k1)
+    product = np.tan(np.pi * found.k1 / 2) * np.tan(np.pi * found.k2 / 2)
+    small = (ratio - 1) / (ratio + 1)
+    assert (np.bincount(found.which) == 2).all()
+    np.testing.assert_allclose(product, np.where(found.umklapp, 1 / small, small), rtol=1e-12)
+
+
+@pytest.mark.parametrize("laws", PLANES)
+def test_ranges_of_decay(laws):
+    """A wave has as many decays as there are ranges that it lies in, one of the two roots mirrored."""
+    crystal = plane_of(*laws)
+    ranges = resonance.decay_ranges(crystal)
+    k = (np.arange(4001) + 0.5) / 4001
+    number = np.bincount(resonance.decays(crystal, k).which, minlength=len(k))
+    inside = sum(((low < one) & (one < high)).astype(int) for low, high in ranges for one in (k, 1 - k))
+    np.testing.assert_array_equal(number, inside if len(ranges) else 0)
+
+
+def test_an_optical_wave_at_rest_decays_back_to_back():
+    crystal = plane_of(3.0, 1.0, 6.0, 0.5)
+    found = resonance.decays(crystal, [0.0, 1.0, 2.0])
+    np.testing.assert_array_equal(found.which, [0, 1, 2])
+    np.testing.assert_allclose(found.k1 + found.k2, 1.0, rtol=1e-14)
+    np.testing.assert_allclose(4 * (0.5 + 4 * np.sin(np.pi * found.k1) ** 2), 6.0, rtol=1e-12)
+    assert not len(resonance.decays(plane_of(4.0, 1.0, 0.0, 0.0), 0.0).k)
+
+
+def test_refusals_of_three_phonons():
+    for other in (
+        Crystal((8,)),
+        Crystal((8,), {1: (Bond(chi=1.0), Bond(chi=2.0))}, components=2),
+        Crystal((8,), {2: (Bond(chi=2.0), Bond(chi=1.0))}, components=2),
+        Crystal((8, 8), pin=(Pin(chi=1.0), Pin(chi=2.0))),
+    ):
+        for function, rest in (
+            (resonance.decays, (0.3,)),
+            (resonance.fusions, (0.3,)),
+            (resonance.decay_ranges, ()),
+        ):
+            with pytest.raises(ValueError, match="allowed: a chain in a plane"):
+                function(other, *rest)
