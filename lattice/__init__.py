@@ -8,7 +8,8 @@ conserved fields do); likewise `lattice.figures`, which needs matplotlib and ipy
 from importlib import import_module as _import
 from types import ModuleType as _Module
 
-from . import chain, crystal, estimate, fits, modes, noise, replicas, stats, thermo, waves
+from . import branches, chain, crystal, estimate, fits, modes, noise, replicas, stats, thermo, waves
+from .branches import *
 from .chain import *
 from .crystal import *
 from .estimate import *
@@ -22,7 +23,7 @@ from .waves import *
 
 __version__ = "0.1.0"
 
-_FLOOR = (chain, crystal, estimate, fits, modes, noise, replicas, stats, thermo, waves)
+_FLOOR = (branches, chain, crystal, estimate, fits, modes, noise, replicas, stats, thermo, waves)
 __all__ = sorted(name for module in _FLOOR for name in module.__all__)
 
 STOREYS = ("figures", "kinetic", "macro", "micro")

@@ -340,7 +340,7 @@ class State:
 
     Parameters
     ----------
-    q, p : (replicas, n) array; of a crystal ``(replicas, d, *shape)``
+    q, p : (replicas, n) array; of a crystal ``(replicas, components, *shape)``
         Displacements and momenta, copied and read-only.  One replica of a chain may be
         given as a vector; it becomes an ensemble of one.
 

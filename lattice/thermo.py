@@ -23,18 +23,28 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from ._check import finite, generator, instance, integer, number, reals, work
+from ._check import finite, generator, instance, integer, number, reals, shown, work
 from ._quadrature import Gibbs, laws
 from ._stretches import Stretches
 from ._transfer import Transfer
+from .branches import shape_of, to_branches
 from .chain import Bond, Chain, State
 from .crystal import Crystal
 from .modes import normal_modes
 from .waves import dispersion, wave_numbers
 
-__all__ = ["bond_average", "heat_capacity", "log_partition", "mean_energy", "site_average", "thermal"]
+__all__ = [
+    "bond_average",
+    "bose_einstein",
+    "heat_capacity",
+    "log_partition",
+    "mean_energy",
+    "oscillator_heat_capacity",
+    "site_average",
+    "thermal",
+]
 
 
 MOST_NUMBERS = 1e10  # of a sample: 80 GB
@@ -71,6 +81,11 @@ def _halves(omega: NDArray[np.float64], T: float) -> NDArray[np.float64]:
     return omega / 2 / np.maximum(T, omega / 1600)
 
 
+def _of_an_oscillator(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The heat capacity (x/sinh x)², x = ω/2T, as 2x e^{-x}/(1 - e^{-2x}) without overflow."""
+    return (2 * x * np.exp(-x) / -np.expm1(-2 * x)) ** 2
+
+
 def _inverse(omega: NDArray[np.float64]) -> NDArray[np.float64]:
     """1/ω, 0 for modes that cost no energy."""
     return np.divide(1.0, omega, out=np.zeros_like(omega), where=omega > 0)
@@ -91,9 +106,10 @@ def _inverse_root(medium: Chain | Crystal, z: NDArray[np.float64]) -> NDArray[np
     if not _is_wave(medium):
         modes = normal_modes(medium)
         return (z @ modes.shapes.T * _inverse(modes.frequencies)) @ modes.shapes
-    inverse = _inverse(dispersion(medium))
-    axes, half = tuple(range(-inverse.ndim, 0)), inverse[..., : inverse.shape[-1] // 2 + 1]
-    return np.fft.irfftn(np.fft.rfftn(z, axes=axes) * half, inverse.shape, axes=axes)
+    inverse, shape = _inverse(dispersion(medium)), shape_of(medium)
+    axes, half = tuple(range(-len(shape), 0)), inverse[..., : shape[-1] // 2 + 1]
+    modes = to_branches(medium, np.fft.rfftn(z, axes=axes)) * half
+    return np.fft.irfftn(to_branches(medium, modes, back=True), shape, axes=axes)
 
 
 @finite
@@ -118,7 +134,7 @@ def thermal(
     Returns
     -------
     State
-        q and p, shape (replicas, n), of a crystal ``(replicas, d, *shape)``:
+        q and p, shape (replicas, n), of a crystal ``(replicas, components, *shape)``:
         :math:`\langle p_i p_j\rangle = T\delta_{ij}` and, if all forces are linear,
         :math:`\langle q_i q_j\rangle = T\,(\Phi^{-1})_{ij}`, the
         pseudo-inverse if some mode costs no energy: without pins and walls
@@ -141,7 +157,8 @@ def thermal(
     node of a grid that lies at random, which is exact as far as sums over the grid are integrals, to 1e-10.
     """
     if isinstance(instance("medium", medium, (Chain, Crystal), "a Chain or a Crystal"), Crystal):
-        T, displacements, shape = number("temperature", temperature, least=0), None, (medium.d, *medium.shape)
+        T, displacements = number("temperature", temperature, least=0), None
+        shape = medium.components, *medium.shape
     else:
         (T, displacements), shape = _equilibrium(medium, temperature), (medium.n,)
     replicas, rng = integer("replicas", replicas, least=1), generator(rng)
@@ -253,9 +270,78 @@ def heat_capacity(chain: Chain, temperature: float, *, quantum: bool = False) ->
     free, omega = _frequencies(chain)
     if not quantum:
         return free / 2 + len(omega)
-    # x/sinh x = 2x e^{-x}/(1 - e^{-2x}) has no overflow
-    x = _halves(omega, T)
-    return free / 2 + float(np.sum((2 * x * np.exp(-x) / -np.expm1(-2 * x)) ** 2))
+    return free / 2 + float(np.sum(_of_an_oscillator(_halves(omega, T))))
+
+
+def _halves_of(omega: ArrayLike, temperature: ArrayLike, *, zero: bool) -> NDArray[np.float64]:
+    """ω/2T, at most 800, of frequencies and temperatures that are checked and broadcast."""
+    omega, T = reals("omega", omega), reals("temperature", temperature)
+    if omega.min() < 0 or (omega.min() == 0 and not zero):
+        raise ValueError(f"omega = {shown(omega)}; allowed: numbers {'at least' if zero else 'above'} 0")
+    if T.min() < 0:
+        raise ValueError(f"temperature = {shown(T)}; allowed: numbers at least 0")
+    try:
+        omega, T = np.broadcast_arrays(omega, T)
+    except ValueError as error:
+        raise ValueError(
+            f"omega has shape {omega.shape} and temperature {T.shape}; allowed: what broadcasts together"
+        ) from error
+    return _halves(omega, T)
+
+
+@finite
+def bose_einstein(omega: ArrayLike, temperature: ArrayLike) -> NDArray[np.float64]:
+    r"""The mean number of quanta of an oscillator in equilibrium, :math:`1/(e^{\omega/T} - 1)`.
+
+    With :math:`\hbar = k_B = 1`.
+
+    Parameters
+    ----------
+    omega : array_like
+        Frequencies, positive.
+    temperature : array_like
+        Temperatures, not negative; the two are broadcast against each other.
+
+    Returns
+    -------
+    array
+        To the round-off of ω/T: close to T/ω for slow oscillators and 0 for T = 0.
+
+    Raises
+    ------
+    ValueError
+        If a number is not as stated, shapes do not fit, or a mean number is beyond the floats.
+    """
+    x = 2 * _halves_of(omega, temperature, zero=False)
+    return np.exp(-x) / -np.expm1(-x)
+
+
+@finite
+def oscillator_heat_capacity(omega: ArrayLike, temperature: ArrayLike) -> NDArray[np.float64]:
+    r"""The heat capacity of an oscillator, :math:`x^2 e^x/(e^x - 1)^2` with :math:`x = \omega/T`.
+
+    With :math:`\hbar = k_B = 1`.  It is the derivative of ω times `bose_einstein` with respect to T.
+
+    Parameters
+    ----------
+    omega : array_like
+        Frequencies, not negative.
+    temperature : array_like
+        Temperatures, not negative; the two are broadcast against each other.
+
+    Returns
+    -------
+    array
+        To the round-off of ω/T: close to 1 for slow oscillators, 1 for ω = 0 at any temperature, and else 0
+        for T = 0.
+
+    Raises
+    ------
+    ValueError
+        If a number is not as stated, or shapes do not fit.
+    """
+    x = _halves_of(omega, temperature, zero=True)
+    return np.where(x > 0, _of_an_oscillator(x), 1.0)[()]  # ω = 0 may be at T = 0
 
 
 def _widths(chain: Chain, T: float, bonds: bool) -> NDArray[np.float64]:

@@ -2,7 +2,8 @@ r"""Waves of chains and crystals: wave numbers, dispersion, the Fourier conventi
 
 One convention everywhere: wave numbers :math:`k \in [0, 1)` in each direction, and
 :math:`\hat f(k) = \sum_y e^{-2\pi i k \cdot y} f(y)`.  A *medium* is a chain or a crystal.  The sites of a
-crystal, and its wave vectors, are d axes of an array, ``(..., *shape)``.
+crystal, and its wave vectors, are d axes of an array, ``(..., *shape)``.  Unless its components are all
+alike, the axis before holds them, or the branches of its waves, ``(..., branches, *shape)``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._check import field, finite, generator, instance, integer, reals, work
+from .branches import (
+    Medium,
+    branches_of,
+    frequency,
+    shape_of,
+    to_branches,
+    turns_of,
+    velocities_of,
+    velocity,
+)
 from .chain import MOST_SITES, Bond, Chain, Pin, State, canonical
 from .crystal import MOST_NUMBERS, Crystal
 
@@ -29,8 +40,6 @@ __all__ = [
     "wave_field",
     "wave_numbers",
 ]
-
-Medium = Chain | Crystal
 
 
 def wave_numbers(n: int | tuple[int, ...]) -> NDArray[np.float64]:
@@ -113,13 +122,9 @@ def inverse_fourier(f_hat: ArrayLike, *, d: int = 1) -> NDArray[np.complex128]:
     return _transformed("f_hat", f_hat, d, np.fft.ifftn)
 
 
-def _shape(medium: Medium) -> tuple[int, ...]:
-    return medium.shape if isinstance(medium, Crystal) else (medium.n,)
-
-
 def _axes(medium: Medium) -> tuple[int, ...]:
     """Those of the sites."""
-    return tuple(range(-len(_shape(medium)), 0))
+    return tuple(range(-len(shape_of(medium)), 0))
 
 
 def _springs(medium: Medium) -> tuple[NDArray[np.int64], NDArray[np.float64], float]:
@@ -139,22 +144,6 @@ def _springs(medium: Medium) -> tuple[NDArray[np.int64], NDArray[np.float64], fl
     return np.array([[1]]), np.array([chi]), pin
 
 
-def _turns(medium: Medium, steps: NDArray[np.int64], k: ArrayLike | None) -> NDArray[np.float64]:
-    """k·z for each step z, in the last axis, up to whole turns."""
-    if k is None:  # in whole numbers, so that a full turn is one exactly
-        shape = _shape(medium)
-        common = math.lcm(*shape)
-        turns = np.moveaxis(np.indices(shape), 0, -1) @ (steps * [common // n for n in shape]).T
-        return turns % common / common
-    k = reals("k", k)
-    k = k[..., None] if isinstance(medium, Chain) else k
-    if k.shape[-1:] != steps.shape[1:]:
-        raise ValueError(
-            f"k has shape {k.shape}; allowed: (..., {steps.shape[1]}), wave vectors of a crystal"
-        )
-    return np.fmod(np.fmod(k, 1.0) @ steps.T, 1.0)
-
-
 @finite
 def dispersion(medium: Medium, k: ArrayLike | None = None) -> NDArray[np.float64]:
     r"""The dispersion relation :math:`\omega(k) = \sqrt{\omega_0^2 + 4\sum_z \chi_z \sin^2 \pi k \cdot z}`.
@@ -164,7 +153,12 @@ def dispersion(medium: Medium, k: ArrayLike | None = None) -> NDArray[np.float64
     medium : Chain or Crystal
         A uniform chain, for which the sum is :math:`\chi \sin^2 \pi k`; :math:`\chi` and
         :math:`\omega_0^2` are the curvatures of its bond and its pin at rest, and its boundary does not
-        matter here.  Or a crystal, with a term for each step z of its bonds.
+        matter here.  Or a crystal, with a term for each step z of its bonds.  If it is not scalar, ω² are
+        the eigenvalues of its dynamical matrix
+
+        .. math:: D(k) = \sum_z 4 \sin^2(\pi k \cdot z) \bigl[\chi_z^{\text{along}}\, \hat z \hat z^\top
+                  + \chi_z^{\text{across}} (1 - \hat z \hat z^\top)\bigr] + \mathrm{diag}(\omega_0^2) .
+
     k : array_like, optional
         Wave numbers (...) of a chain, wave vectors (..., d) of a crystal; all those of the ring or torus
         unless given.
@@ -172,7 +166,9 @@ def dispersion(medium: Medium, k: ArrayLike | None = None) -> NDArray[np.float64
     Returns
     -------
     array
-        ω, shape (...); on the grid of wave numbers ``(*shape,)``.
+        ω, shape (...); on the grid of wave numbers ``(*shape,)``.  Of a crystal that is not scalar the
+        branches come first, ``(branches, ...)``: branch s is component s if D(k) is diagonal for every k,
+        otherwise they ascend.
 
     Raises
     ------
@@ -184,9 +180,14 @@ def dispersion(medium: Medium, k: ArrayLike | None = None) -> NDArray[np.float64
     This is what the Hamiltonians of Basile, Olla and Spohn, eqs. (1) and (45), give; their
     eq. (3) has :math:`2\chi` in place of :math:`4\chi` (claim ``bos-3``).  Their general couplings are
     :math:`\alpha(\pm z) = -\chi_z`, and :math:`\omega^2 = \hat\alpha`.
+
+    ω is exact to round-off, however small it is, unless components mix: then all branches have an error of a
+    few units of round-off of the highest at that k.  Waves that cost no energy have ω = 0 exactly.
     """
+    if isinstance(medium, Crystal) and not medium.is_scalar:
+        return np.ascontiguousarray(np.moveaxis(branches_of(medium, k)[0], -1, 0))
     steps, chi, pin = _springs(medium)
-    return np.sqrt(pin + 4 * (chi * np.sin(np.pi * _turns(medium, steps, k)) ** 2).sum(axis=-1))
+    return frequency(chi, pin, turns_of(medium, steps, k))
 
 
 @finite
@@ -196,6 +197,11 @@ def group_velocity(medium: Medium, k: ArrayLike | None = None) -> NDArray[np.flo
     In sites per unit time.  Where ω is 0, without a pin at k = 0 for example, v is given as 0, the mean over
     all directions.  That of an unpinned chain jumps there from :math:`-\sqrt\chi` to :math:`+\sqrt\chi`.
 
+    Of branches :math:`v_s = e_s^\top \nabla D\, e_s/4\pi\omega_s`.  Where branches of components that mix
+    coincide, to 1e-10 of the highest frequency, component i of their v holds the eigenvalues of
+    :math:`\partial_i D/4\pi\omega` in the space that they share, ascending.  These are the slopes of the
+    branches on the line through k along axis i; on the d lines they may belong to different waves.
+
     Parameters
     ----------
     medium, k
@@ -204,22 +210,17 @@ def group_velocity(medium: Medium, k: ArrayLike | None = None) -> NDArray[np.flo
     Returns
     -------
     array
-        v, shape (...) for a chain, (..., d) for a crystal.
+        v, shape (...) for a chain, (..., d) for a crystal; ``(branches, ..., d)`` if it is not scalar.
 
     Raises
     ------
     ValueError
         As `dispersion` does.
     """
+    if isinstance(medium, Crystal) and not medium.is_scalar:
+        return np.ascontiguousarray(np.moveaxis(velocities_of(medium, k), -2, 0))
     steps, chi, pin = _springs(medium)
-    turns = _turns(medium, steps, k)
-    sine, cosine = np.sin(np.pi * turns), np.cos(np.pi * turns)
-    if pin == 0 and len(chi) == 1:  # however long the wave
-        v = (np.sqrt(chi) * cosine * np.sign(sine)) @ steps
-    else:
-        omega = np.sqrt(pin + 4 * (chi * sine**2).sum(axis=-1, keepdims=True))
-        flow = (2 * chi * sine * cosine) @ steps
-        v = np.divide(flow, omega, out=np.zeros_like(flow), where=omega > 0)
+    v = velocity(steps, chi, pin, turns_of(medium, steps, k))
     return v[..., 0] if isinstance(medium, Chain) else v
 
 
@@ -262,7 +263,9 @@ def wave_field(medium: Medium, q: ArrayLike, p: ArrayLike) -> NDArray[np.complex
 
     In Fourier space :math:`\hat\psi(k) = (\omega(k) \hat q(k) + i \hat p(k))/\sqrt2`;
     the harmonic dynamics turns it by :math:`e^{-i\omega(k) t}`, and
-    :math:`\sum_y |\psi(y)|^2` is the energy (Basile, Olla and Spohn, eqs. (13) and (50)).
+    :math:`\sum_y |\psi(y)|^2` is the energy (Basile, Olla and Spohn, eqs. (13) and (50)).  Of a crystal that
+    is not scalar ω is the root of the dynamical matrix, and :math:`e_s(k) \cdot \hat\psi(k)` turns with
+    :math:`\omega_s(k)`.
 
     Parameters
     ----------
@@ -271,7 +274,7 @@ def wave_field(medium: Medium, q: ArrayLike, p: ArrayLike) -> NDArray[np.complex
         is not uniform or not harmonic ψ then holds the energy of the mean chain, and turns only nearly so.
     q, p : array_like
         Displacements and momenta, (..., n) of a chain, ``(..., *shape)`` of a crystal, whose components are
-        among the first axes.
+        among the first axes; ``(..., components, *shape)`` if it is not scalar.
 
     Returns
     -------
@@ -286,7 +289,8 @@ def wave_field(medium: Medium, q: ArrayLike, p: ArrayLike) -> NDArray[np.complex
     """
     omega, axes = _frequencies(medium), _axes(medium)
     q, p = canonical(medium, q, p)
-    return (np.fft.ifftn(omega * np.fft.fftn(q, axes=axes), axes=axes).real + 1j * p) / np.sqrt(2)
+    stretched = to_branches(medium, omega * to_branches(medium, np.fft.fftn(q, axes=axes)), back=True)
+    return (np.fft.ifftn(stretched, axes=axes).real + 1j * p) / np.sqrt(2)
 
 
 @finite
@@ -299,7 +303,8 @@ def phase_space(medium: Medium, psi: ArrayLike) -> tuple[NDArray[np.float64], ND
     medium : Chain or Crystal
         As in `wave_field`.
     psi : array_like
-        ψ, (..., n) of a chain, ``(..., *shape)`` of a crystal.
+        ψ, (..., n) of a chain, ``(..., *shape)`` of a crystal, ``(..., components, *shape)`` if it is not
+        scalar.
 
     Returns
     -------
@@ -314,10 +319,11 @@ def phase_space(medium: Medium, psi: ArrayLike) -> tuple[NDArray[np.float64], ND
     """
     omega, axes = _frequencies(medium), _axes(medium)
     psi = field("psi", psi)
-    if psi.shape[-len(axes) :] != omega.shape:
+    if psi.shape[-omega.ndim :] != omega.shape:
         raise ValueError(f"psi has shape {psi.shape}; allowed: (..., {str(omega.shape)[1:]}")
-    q = np.fft.fftn(psi.real, axes=axes)
+    q = to_branches(medium, np.fft.fftn(psi.real, axes=axes))
     q = np.divide(q, omega, out=np.zeros_like(q), where=omega > 0)
+    q = to_branches(medium, q, back=True)
     return np.sqrt(2) * np.fft.ifftn(q, axes=axes).real, np.sqrt(2) * psi.imag
 
 
@@ -326,6 +332,8 @@ def mode_energy(medium: Medium, q: ArrayLike, p: ArrayLike) -> NDArray[np.float6
     r"""The energy at each wave number, :math:`W(k) = |\hat\psi(k)|^2/N`, N the number of sites.
 
     Its mean over k, the discrete :math:`\int dk\, W`, is the energy per site of the modes of `wave_field`.
+    In a crystal that is not scalar each branch has its own, :math:`W_s(k) = |e_s(k) \cdot \hat\psi(k)|^2/N`.
+    Where branches coincide only their sum has a meaning.
 
     Parameters
     ----------
@@ -335,15 +343,15 @@ def mode_energy(medium: Medium, q: ArrayLike, p: ArrayLike) -> NDArray[np.float6
     Returns
     -------
     array
-        W, in the shape of q.
+        W, in the shape of q; branches take the place of components.
 
     Raises
     ------
     ValueError
         As `wave_field` does.
     """
-    psi = wave_field(medium, q, p)
-    return np.abs(np.fft.fftn(psi, axes=_axes(medium))) ** 2 / medium.n
+    modes = np.fft.fftn(wave_field(medium, q, p), axes=_axes(medium))
+    return np.abs(to_branches(medium, modes)) ** 2 / medium.n
 
 
 @finite
@@ -360,7 +368,7 @@ def wave_action(medium: Medium, q: ArrayLike, p: ArrayLike) -> NDArray[np.float6
     Returns
     -------
     array
-        W/ω, in the shape of q.
+        W/ω, in the shape of W.
 
     Raises
     ------
@@ -387,7 +395,7 @@ def random_phases(
     medium : Chain or Crystal
         As in `wave_field`.
     spectrum : array_like
-        W, (n,) of a chain, ``(*shape,)`` or, with one for each polarisation, ``(d, *shape)`` of a crystal;
+        W, (n,) of a chain, ``(*shape,)`` or, with one for each branch, ``(components, *shape)`` of a crystal;
         not negative.
     replicas : int
         Number of states.
@@ -401,8 +409,8 @@ def random_phases(
     Returns
     -------
     State
-        q and p, (replicas, n) or ``(replicas, d, *shape)``; W is their `mode_energy`, or its mean.  Waves of
-        frequency 0 have no displacement, as in `phase_space`, and half of their W on average.
+        q and p, (replicas, n) or ``(replicas, components, *shape)``; W is their `mode_energy`, or its mean.
+        Waves of frequency 0 have no displacement, as in `phase_space`, and half of their W on average.
 
     Raises
     ------
@@ -410,8 +418,8 @@ def random_phases(
         If an argument is not as stated, or as `wave_field` does.
     """
     instance("medium", medium, Medium, "a Chain or a Crystal")
-    shape = _shape(medium)
-    full = (medium.d, *shape) if isinstance(medium, Crystal) else shape
+    shape = shape_of(medium)
+    full = (medium.components, *shape) if isinstance(medium, Crystal) else shape
     spectrum = reals("spectrum", spectrum)
     if spectrum.shape not in (shape, full) or (spectrum < 0).any():
         raise ValueError(
@@ -427,4 +435,5 @@ def random_phases(
         modes = np.fft.fftn(real + 1j * imaginary, axes=axes)
     else:
         modes = math.sqrt(medium.n) * np.exp(2j * np.pi * rng.random(size))
-    return State(*phase_space(medium, np.fft.ifftn(modes * np.sqrt(spectrum), axes=axes)))
+    modes = to_branches(medium, modes * np.sqrt(spectrum), back=True)
+    return State(*phase_space(medium, np.fft.ifftn(modes, axes=axes)))

@@ -45,7 +45,10 @@ RECORDS = {
     "micro.crystals.CrystalTrajectory",
     "micro.Conductivity",
     "micro.moments.StationaryMoments",
+    "micro.planar.PlanarTrajectory",
     "kinetic.noisy.Tail",
+    "kinetic.resonance.FourPhonons",
+    "kinetic.resonance.ThreePhonons",
     "figures.Slider",
 }
 
@@ -97,7 +100,11 @@ def calls():
     k, times = np.array([0.0, 0.1, 0.25, 0.5]), np.array([0.0, 0.5, 1.5])
     series = np.random.default_rng(1).normal(size=400)
     sheet = Crystal((3, 4), Bond(chi=1.0), Pin(chi=0.5))
+    tilted = Crystal((3, 4), {(1, 0): Bond(chi=1.0), (1, 1): (Bond(chi=1.0), Bond(chi=0.5))}, Pin(chi=0.5))
+    plane = Crystal((8,), {1: (Bond(chi=4.0), Bond(chi=1.0))}, (Pin(chi=2.0), Pin(chi=0.25)), components=2)
     crystals = 0.1 * np.cos(np.arange(48.0)).reshape(2, 2, 3, 4)
+    planar = Crystal((4,), {1: (Bond(chi=2.0), Bond(chi=0.5))}, Pin(chi=0.5), components=2)
+    small = 0.1 * np.cos(np.arange(16.0)).reshape(2, 2, 4)
     flip, exchange, rotation = VelocityFlip(0.5), VelocityExchange(0.5), ThreeSiteRotation(0.5)
     fitted = Estimate(np.array([1.0, 2.1, 2.9, 4.2, 8.1]), np.full(5, 0.1), "measured")
     methods = {}
@@ -118,6 +125,8 @@ def calls():
         methods[f"lattice.{function}"] = {"medium": ring, "k": k}
     for function in ("mean_energy", "heat_capacity"):
         methods[f"lattice.{function}"] = {"chain": ring, "temperature": 0.7, "quantum": True}
+    for function in ("bose_einstein", "oscillator_heat_capacity"):
+        methods[f"lattice.{function}"] = {"omega": times[1:], "temperature": r[0, ::2] ** 2}
     for function in ("bond_average", "site_average"):
         methods[f"lattice.{function}"] = {"chain": ring, "temperature": 0.7, "quantity": np.square}
     for function in ("mean", "blocking", "autocorrelation_time"):
@@ -201,7 +210,8 @@ def calls():
         "micro.Averages.mean": {"self": m.averages, "name": "p"},
         "micro.Averages.temperature": {"self": m.averages},
         "micro.converged": {"measure": measured, "n": 4, "dt": 0.1},
-        "lattice.Crystal": {"shape": (3, 4), "bond": Bond(chi=1.0), "pin": Pin(chi=0.5)},
+        "lattice.Crystal": {"shape": (3, 4), "bond": Bond(chi=1.0), "pin": Pin(chi=0.5), "components": 2},
+        "lattice.polarisations": {"crystal": tilted, "k": k[:, None] * [1.0, 0.3]},
         "lattice.Crystal.energy": {"self": sheet, "q": crystals, "p": crystals},
         "lattice.Crystal.on_sites": {"self": sheet, "name": "values", "values": crystals},
         "micro.crystals.evolve": {
@@ -233,6 +243,14 @@ def calls():
             "noise": rotation,
         },
         "micro.crystals.propagate": {"medium": ring, "q": q, "p": p, "time": 1.5},
+        "micro.planar.energy": {"crystal": planar, "q": small, "p": small},
+        "micro.planar.evolve": {
+            "crystal": planar,
+            "start": State(small, small),
+            "times": times,
+            "dt": 0.1,
+            "scheme": "verlet",
+        },
         "micro.wigner.distribution": {"field": wave(8)},
         "micro.wigner.husimi": {"field": wave(16), "places": np.array([0.0, 3.5]), "width": 1.0},
         "kinetic.ballistic.absorption": {"chain": ring, "friction": 0.5, "k": k, "end": "free"},
@@ -263,6 +281,10 @@ def calls():
         "kinetic.noisy.kernel": {"noise": rotation, "k": k, "k_prime": k},
         "kinetic.noisy.rate": {"noise": rotation, "k": k},
         "kinetic.noisy.tail": {"medium": ring, "noise": rotation},
+        "kinetic.resonance.decay_ranges": {"crystal": plane},
+        "kinetic.resonance.decays": {"crystal": plane, "k": k},
+        "kinetic.resonance.four_phonons": {"chain": ring, "k1": k, "k3": k[::-1].copy()},
+        "kinetic.resonance.fusions": {"crystal": plane, "k1": k},
         "macro.diffusion.heat_kernel": {
             "x": np.array([-1.0, 0.0, 2.0]),
             "time": 1.5,
@@ -354,6 +376,9 @@ CRYSTALS = [
     Crystal((4,)),
     Crystal((3, 4, 3)),
     Crystal((3, 4), {(1, 1): Bond(chi=1.0), (0, 2): Bond(chi=0.5)}),
+    Crystal((4,), {1: (Bond(chi=4.0), Bond(chi=1.0))}, components=2),
+    Crystal((3, 4), pin=(Pin(chi=1.0), Pin(chi=0.0))),
+    *(Crystal((3, 4), {(1, 1): (Bond(chi=x), Bond(chi=1.0))}) for x in (0.0, 1e-300, 1e300, 1e308)),
     Crystal((10**3, 10**3)),
 ]
 RATES = (0.0, 5e-324, 1e-300, 1e16, 1e300)

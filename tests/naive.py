@@ -288,3 +288,30 @@ def turn_pairs(p, turns):
         u[i], u[j] = c * u[i] + s * u[j], c * u[j] - s * u[i]
         p[a] = [x - y for x, y in zip(m, u, strict=True)]
         p[b] = [x + y for x, y in zip(m, u, strict=True)]
+
+
+def planar_force(x, y, stiffness, natural, pins):
+    """Force on each site of a ring in a plane, one list a component; the springs rest at distance 1."""
+    n = len(x)
+    force_x, force_y = [-pins[0] * a for a in x], [-pins[1] * b for b in y]
+    for j in range(n):
+        k = (j + 1) % n
+        along, across = 1 + x[k] - x[j], y[k] - y[j]
+        length = math.hypot(along, across)
+        pull = stiffness * (length - natural) / length
+        force_x[j] += pull * along
+        force_x[k] -= pull * along
+        force_y[j] += pull * across
+        force_y[k] -= pull * across
+    return force_x, force_y
+
+
+def planar_evolve(q, p, steps, h, kicks, drifts, stiffness, natural, pins):
+    """Steps of duration h of one replica, each of q and p two lists, in place; kicks and drifts apart."""
+    for _ in range(steps):
+        for kick, drift in zip(kicks, (*drifts, 0.0), strict=True):
+            forces = planar_force(*q, stiffness, natural, pins)
+            for place, momentum, force in zip(q, p, forces, strict=True):
+                for j, f in enumerate(force):
+                    momentum[j] += h * kick * f
+                    place[j] += h * drift * momentum[j]

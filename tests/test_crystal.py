@@ -7,9 +7,24 @@ import pickle
 import numpy as np
 import pytest
 
-from lattice import Bond, Chain, Crystal, Pin, dispersion, energy, mean, thermal
+from lattice import Bond, Chain, Crystal, Pin, dispersion, energy, mean, mode_energy, thermal
 
 SHEET, BLOCK = Crystal((4, 5), Bond(chi=1.3), Pin(chi=0.4)), Crystal((3, 4, 3), pin=Pin(chi=0.2))
+PLANE = Crystal((5,), {1: (Bond(chi=4.0), Bond(chi=1.0))}, components=2)
+OBLIQUE = Crystal(
+    (3, 4),
+    {(1, 0): (Bond(chi=2.0), Bond(chi=0.3)), (1, 1): (Bond(chi=0.7), Bond(chi=0.1)), (1, -1): Bond(chi=0.4)},
+    (Pin(chi=0.2), Pin(chi=0.0), Pin(chi=0.5)),
+    components=3,
+)
+SOLID = Crystal(
+    (3, 4, 3),
+    {
+        (1, 0, 0): Bond(chi=1.0),
+        (0, 1, -2): (Bond(chi=2.0), Bond(chi=0.0)),
+        (1, 1, 1): (Bond(), Bond(chi=1.0)),
+    },
+)
 
 
 def axes(crystal):
@@ -84,6 +99,56 @@ def test_springs_to_other_sites():
     assert stiffness.tolist() == [1.0, 0.5, 0.2]
 
 
+@pytest.mark.parametrize("crystal", [PLANE, OBLIQUE, SOLID])
+def test_springs_along_and_across(crystal):
+    """Site by site: the part of a stretch along its spring, and the rest."""
+    shape = (crystal.components, *crystal.shape)
+    q, p = np.random.default_rng(1).normal(size=(2, *shape))
+    pins = crystal.pin if isinstance(crystal.pin, tuple) else [crystal.pin] * crystal.components
+    expected = (p**2).sum() / 2 + sum(pin.chi * (q[i] ** 2).sum() / 2 for i, pin in enumerate(pins))
+    for z, law in crystal.bond:
+        along, across = law if isinstance(law, tuple) else (law, law)
+        e = np.zeros(crystal.components)
+        e[: crystal.d] = np.array(z) / np.linalg.norm(z)
+        for y in np.ndindex(*crystal.shape):
+            r = q[:, *np.mod(np.add(y, z), crystal.shape)] - q[:, *y]
+            part = (e @ r) ** 2
+            expected += (along.chi * part + across.chi * (r @ r - part)) / 2
+    assert abs(crystal.energy(q, p) / expected - 1) < 1e-13
+    assert abs(crystal.energy([q, q], [p, -p]) / expected - 1).max() < 1e-13
+    assert not crystal.is_scalar
+    assert crystal.springs[1].shape == (len(crystal.bond), 2)
+
+
+def test_who_mixes():
+    """Springs aslant, if they tell along from across; springs along axes never do."""
+    assert [crystal.mixes for crystal in (SHEET, PLANE, OBLIQUE, SOLID)] == [False, False, True, True]
+    alike = {(1, 1): (Bond(chi=2.0), Bond(chi=2.0))}
+    assert not Crystal((4, 5), alike).mixes
+    assert not Crystal((4, 5), alike).is_scalar
+    assert not Crystal((4, 5), {(3, 0): (Bond(chi=2.0), Bond(chi=1.0))}).mixes
+    assert Crystal((4, 5), {(1, 1): Bond(chi=2.0)}, components=3).is_scalar
+
+
+def test_components_that_are_alike_add_their_energies():
+    """A scalar crystal with more components than dimensions, against rings of its own."""
+    row = Crystal((7,), Bond(chi=1.3), Pin(chi=0.4), components=3)
+    ring = Chain(7, Bond(chi=1.3), Pin(chi=0.4))
+    q, p = np.random.default_rng(1).normal(size=(2, 4, 3, 7))
+    np.testing.assert_allclose(row.energy(q, p), energy(ring, q, p).sum(axis=1), rtol=1e-13)
+    assert thermal(row, 1.0, 2, rng=1).q.shape == (2, 3, 7)
+
+
+@pytest.mark.parametrize("crystal", [PLANE, OBLIQUE, SOLID])
+def test_equilibrium_of_branches(crystal):
+    """Equipartition of every wave of every branch, half of it without a spring; 6 standard errors."""
+    state = thermal(crystal, 0.7, 4000, rng=8)
+    found = mean(mode_energy(crystal, state.q, state.p))
+    expected = np.where(dispersion(crystal) > 0, 0.7, 0.35)
+    assert (np.abs(found.value - expected) <= 6 * found.stderr).all()
+    assert (found.stderr < 0.02).all()
+
+
 def test_equal_by_value():
     bonds = {(1, 0): Bond(chi=1.0), (1, 1): Bond(chi=0.5)}
     same = Crystal([4, 5], dict(reversed(bonds.items()))), Crystal((4, 5), bonds)
@@ -94,6 +159,11 @@ def test_equal_by_value():
     assert repr(Crystal((4, 5), Bond(chi=2))) == "Crystal(shape=(4, 5), bond=Bond(chi=2.0))"
     assert repr(same[1]) == "Crystal(shape=(4, 5), bond=(((1, 0), Bond(chi=1.0)), ((1, 1), Bond(chi=0.5))))"
     assert dataclasses.replace(same[1], shape=(4, 6)).bond == same[1].bond
+    assert repr(PLANE) == (
+        "Crystal(shape=(5,), bond=(((1,), (Bond(chi=4.0), Bond(chi=1.0))),), components=2)"
+    )
+    assert pickle.loads(pickle.dumps(OBLIQUE)) == OBLIQUE == dataclasses.replace(OBLIQUE)
+    assert Crystal((5,), dict(PLANE.bond), components=2) == PLANE != dataclasses.replace(PLANE, components=3)
     bonds[(0, 1)] = Bond(chi=3.0)  # a crystal stays what it is
     assert same[1] == same[0]
     with pytest.raises(TypeError):
@@ -125,6 +195,24 @@ def test_bad_arguments():
     for pin in (Pin(chi=-0.1), Pin(beta=1.0), Pin(chi=[1.0, 2.0]), Bond(chi=1.0), 1.0):
         with pytest.raises(ValueError, match=r"pin.* = .*; allowed"):
             Crystal((4, 4), pin=pin)
+    for components in (1, 4, 2.0, True):
+        with pytest.raises(ValueError, match=r"components = .*; allowed: an integer"):
+            Crystal((4, 4), components=components)
+    pair = (Bond(chi=2.0), Bond(chi=1.0))
+    for keys, message in (
+        ({"bond": {1: pair}}, r"bond \(1,\) = .* with components = 1; allowed: one Bond, or a pair"),
+        ({"bond": {1: (*pair, Bond())}, "components": 3}, r"bond \(1,\) = .*; allowed: one Bond, or a pair"),
+        ({"bond": {1: (pair[0], 1.0)}, "components": 2}, r"bond \(1,\) across = 1.0; allowed: a Bond"),
+        ({"bond": {1: (Bond.rotor(), pair[1])}, "components": 2}, r"bond \(1,\) along = .*; allowed: a harm"),
+        ({"bond": pair, "components": 2}, "bond = .*; allowed: a Bond, or a dict"),
+        ({"pin": (Pin(), Pin())}, "pin = .*; allowed: a Pin, or 1 of them"),
+        ({"pin": (Pin(), Pin(chi=-1.0)), "components": 2}, r"pin 1.chi = -1.0; allowed"),
+        ({"pin": (Pin(), Bond()), "components": 2}, r"pin 1 = .*; allowed: a Pin"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Crystal((4,), **keys)
+    with pytest.raises(ValueError, match=r"q has shape \(5,\); allowed: \(..., \*\(2, 5\)\)"):
+        PLANE.energy(np.ones(5), np.ones(5))
     q, p = np.ones((2, 2, 2, 4, 5))
     with pytest.raises(ValueError, match="p has shape"):
         SHEET.energy(q, p[..., :3])

@@ -564,6 +564,10 @@ def test_a_sketch_of_a_crystal(d):
     assert plain[:4] == (sites, 0, 0, springs)
     assert parts_of(Crystal((8,) * d), noises=[PairRotation(1)])[1] == 2
     assert parts_of(Crystal((8,) * d, pin=Pin(chi=1.0)))[3] == springs + sites
+    pairs = {z: (Bond(), Bond(chi=1.0)) for z in map(tuple, np.eye(d, dtype=int).tolist())}
+    assert (
+        parts_of(Crystal((8,) * d, pairs, (Pin(), Pin(), Pin(chi=1.0)), components=3))[3] == springs + sites
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,21 @@ and statistics only where the draws themselves are in question.
 import itertools
 import math
 
+import mpmath
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.stats import chi2
 
-from lattice import Bond, Chain, Pin, energy, thermo
-from lattice.thermo import heat_capacity, log_partition, mean_energy, thermal
+from lattice import Bond, Chain, Pin, dispersion, energy, thermo
+from lattice.thermo import (
+    bose_einstein,
+    heat_capacity,
+    log_partition,
+    mean_energy,
+    oscillator_heat_capacity,
+    thermal,
+)
 
 VARIED = np.array([0.7, 1.3, 2.1, 0.4, 1.8, 1.0])
 CHAINS = {
@@ -316,3 +324,57 @@ def test_only_a_number_is_a_temperature(T):
 def test_no_randomness_by_default():
     with pytest.raises(ValueError, match=r"rng = None; allowed: a numpy\.random.Generator, or a seed"):
         thermal(Chain(4), 1.0, 1, rng=None)
+
+
+TEMPERATURES = [1e-3, 0.2, 1.0, 50.0, 1e6]
+FREQUENCIES = [1e-12, 1e-3, 0.3, 1.0, 7.0, 300.0]
+
+
+@pytest.mark.parametrize("T", TEMPERATURES)
+def test_quanta_of_an_oscillator(T):
+    """Against 40 digits; to the round-off of ω/T, 1e-13 at most."""
+    with mpmath.workdps(40):
+        x = [mpmath.mpf(omega) / mpmath.mpf(T) for omega in FREQUENCIES]
+        number = [float(1 / mpmath.expm1(part)) for part in x]
+        capacity = [float(part**2 * mpmath.exp(part) / mpmath.expm1(part) ** 2) for part in x]
+    np.testing.assert_allclose(bose_einstein(FREQUENCIES, T), number, rtol=1e-13)
+    np.testing.assert_allclose(oscillator_heat_capacity(FREQUENCIES, T), capacity, rtol=1e-13)
+
+
+def test_quanta_make_the_energy_and_heat_capacity_of_a_ring():
+    ring = Chain(8, Bond(chi=1.3), Pin(chi=0.4))
+    omega = dispersion(ring)
+    for T in (0.05, 0.7, 20.0):
+        energy = (omega * (bose_einstein(omega, T) + 0.5)).sum()
+        np.testing.assert_allclose(energy, mean_energy(ring, T, quantum=True), rtol=1e-14)
+        total = oscillator_heat_capacity(omega, T).sum()
+        np.testing.assert_allclose(total, heat_capacity(ring, T, quantum=True), rtol=1e-14)
+
+
+def test_oscillators_at_the_ends():
+    """Absolute zero, no frequency, and shapes."""
+    assert bose_einstein(1.0, 0.0) == 0
+    assert oscillator_heat_capacity([0.0, 1.0, 0.0, 1e-300, 1e300], [0.0, 0.0, 1.0, 1e300, 1.0]).tolist() == [
+        1,
+        0,
+        1,
+        1,
+        0,
+    ]
+    assert bose_einstein(np.ones((3, 1)), [1.0, 2.0]).shape == (3, 2)
+    assert oscillator_heat_capacity(np.ones((3, 1)), [1.0, 2.0]).shape == (3, 2)
+    for omega, temperature, message in (
+        ([1.0, 0.0], 1.0, "omega = .*; allowed: numbers above 0"),
+        (1.0, [1.0, -1.0], "temperature = .*; allowed: numbers at least 0"),
+        (
+            [1.0, 2.0],
+            [1.0, 2.0, 3.0],
+            r"omega has shape \(2,\) and temperature \(3,\); allowed: what broadcasts",
+        ),
+        (1e-300, 1e300, "bose_einstein is beyond the floats"),
+        ("1", 1.0, "omega = '1'; allowed: an array of real numbers"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            bose_einstein(omega, temperature)
+    with pytest.raises(ValueError, match=r"omega = .*; allowed: numbers at least 0"):
+        oscillator_heat_capacity(-1.0, 1.0)

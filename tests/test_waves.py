@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lattice import Bond, Chain, Crystal, Pin, energy, mean
+from lattice import Bond, Chain, Crystal, Pin, energy, mean, polarisations
 from lattice.modes import normal_modes
 from lattice.waves import (
     dispersion,
@@ -25,6 +25,21 @@ PINNED = Chain(12, Bond(chi=1.3), Pin(chi=0.4))
 UNPINNED = Chain(12, Bond(chi=1.3))
 SHEET, BLOCK = Crystal((4, 6), Bond(chi=1.3), Pin(chi=0.4)), Crystal((3, 4, 3), Bond(chi=0.7))
 FAR = Crystal((5, 4), {(1, 0): Bond(chi=1.0), (0, 1): Bond(chi=0.6), (2, -1): Bond(chi=0.3)}, Pin(chi=0.2))
+PLANE = Crystal((8,), {1: (Bond(chi=4.0), Bond(chi=1.0))}, (Pin(chi=0.2), Pin(chi=0.7)), components=2)
+OBLIQUE = Crystal(
+    (3, 4),
+    {(1, 0): (Bond(chi=2.0), Bond(chi=0.3)), (1, 1): (Bond(chi=0.7), Bond(chi=0.1)), (1, -1): Bond(chi=0.4)},
+    (Pin(chi=0.2), Pin(chi=0.1), Pin(chi=0.5)),
+    components=3,
+)
+FLOPPY = Crystal(  # without a spring across: waves along (1, 0) that move along (0, 1), and others, are free
+    (4, 6),
+    {(1, 0): (Bond(chi=2.0), Bond()), (0, 1): (Bond(chi=1.5), Bond()), (2, 2): (Bond(chi=0.3), Bond())},
+)
+SOLID = Crystal(
+    (3, 4, 3), {(1, 0, 0): Bond(chi=1.0), (0, 1, 1): (Bond(chi=2.0), Bond(chi=0.5)), (1, 1, 0): Bond(chi=0.7)}
+)
+BRANCHED = [PLANE, OBLIQUE, FLOPPY, SOLID]
 UNEVEN = Chain(6, Bond(chi=[1.0, 2.0, 0.5, 3.0, 1.5, 1.0], alpha=0.3, J=0.25, m=2.0), Pin(chi=np.arange(6.0)))
 
 
@@ -133,10 +148,10 @@ def test_group_velocity_at_the_edges():
     assert group_velocity(UNPINNED, [1.0, -1.0, 2.0]).tolist() == [0.0, 0.0, 0.0]
 
 
-@pytest.mark.parametrize("medium", [PINNED, UNPINNED, SHEET, BLOCK, FAR], ids=type)
+@pytest.mark.parametrize("medium", [PINNED, UNPINNED, SHEET, BLOCK, FAR, *BRANCHED], ids=type)
 def test_field_and_modes_carry_the_energy(medium):
     chain = isinstance(medium, Chain)
-    shape = (12,) if chain else (medium.d, *medium.shape)
+    shape = (12,) if chain else (medium.components, *medium.shape)
     q, p = np.random.default_rng(2).normal(size=(2, 3, *shape))
     total = energy(medium, q, p) if chain else medium.energy(q, p)
     axes = tuple(range(1, q.ndim))
@@ -166,9 +181,9 @@ def test_waves_of_a_chain_that_differs_from_place_to_place_are_those_of_its_mean
     np.testing.assert_allclose(phase_space(UNEVEN, wave_field(UNEVEN, q, p)), (q, p), atol=1e-13)
 
 
-@pytest.mark.parametrize("medium", [PINNED, SHEET, FAR], ids=type)
+@pytest.mark.parametrize("medium", [PINNED, SHEET, FAR, PLANE, OBLIQUE], ids=type)
 def test_phase_space_is_the_inverse(medium):
-    shape = (12,) if isinstance(medium, Chain) else (medium.d, *medium.shape)
+    shape = (12,) if isinstance(medium, Chain) else (medium.components, *medium.shape)
     q, p = np.random.default_rng(2).normal(size=(2, 3, *shape))
     np.testing.assert_allclose(phase_space(medium, wave_field(medium, q, p)), (q, p), atol=1e-12)
 
@@ -182,11 +197,11 @@ def test_phase_space_without_a_pin_leaves_out_the_translation(medium):
     np.testing.assert_allclose(wave_field(medium, q, p), re - re.mean() + 1j * im, atol=1e-13)
 
 
-@pytest.mark.parametrize("medium", [PINNED, UNEVEN, SHEET, FAR], ids=type)
+@pytest.mark.parametrize("medium", [PINNED, UNEVEN, SHEET, FAR, PLANE, OBLIQUE], ids=type)
 def test_random_phases_have_the_spectrum(medium):
     """To round-off in every state, one spectrum for all polarisations or one for each."""
     chain = isinstance(medium, Chain)
-    shape = (medium.n,) if chain else (medium.d, *medium.shape)
+    shape = (medium.n,) if chain else (medium.components, *medium.shape)
     W = np.random.default_rng(4).uniform(0, 2, shape)
     state = random_phases(medium, W, 5, rng=1)
     assert state.q.shape == (5, *shape)
@@ -243,6 +258,13 @@ def test_field_turns_at_its_frequency():
     np.testing.assert_allclose(after, np.exp(-1j * omega * t) * before, atol=1e-13)
 
 
+def test_wave_action_of_branches():
+    q, p = np.random.default_rng(3).normal(size=(2, *SOLID.shape[:1], *SOLID.shape))
+    omega, action = dispersion(SOLID), wave_action(SOLID, q, p)
+    assert (action[omega == 0] == 0).all()
+    np.testing.assert_allclose((action * omega)[omega > 0], mode_energy(SOLID, q, p)[omega > 0])
+
+
 def test_wave_action_is_energy_over_frequency():
     rng = np.random.default_rng(3)
     q, p = rng.normal(size=(2, 12))
@@ -250,6 +272,182 @@ def test_wave_action_is_energy_over_frequency():
     action = wave_action(UNPINNED, q, p)
     assert action[0] == 0
     np.testing.assert_allclose(action[1:] * omega[1:], mode_energy(UNPINNED, q, p)[1:])
+
+
+def whole(crystal):
+    """Second derivatives of the energy of all components."""
+    size = crystal.components * crystal.n
+    unit = np.eye(size).reshape(size, crystal.components, *crystal.shape)
+
+    def form(q):
+        return 2 * crystal.energy(q, 0 * q)
+
+    return (form(unit[:, None] + unit) - form(unit[:, None] - unit)) / 4
+
+
+def plane_wave(crystal, k):
+    """The matrix D(k) from the matrix of the whole torus."""
+    y = np.moveaxis(np.indices(crystal.shape), 0, -1).reshape(-1, crystal.d)
+    phase = np.exp(2j * np.pi * y @ k)
+    blocks = whole(crystal).reshape(crystal.components, crystal.n, crystal.components, crystal.n)
+    return np.einsum("aibj,i,j->ab", blocks, phase.conj(), phase) / crystal.n
+
+
+@pytest.mark.parametrize("crystal", BRANCHED)
+def test_branches_are_the_spectrum_of_the_torus(crystal):
+    """And, wave by wave, eigenvalues and eigenvectors of the matrix of a plane wave."""
+    omega, e = dispersion(crystal), polarisations(crystal)
+    assert omega.shape == (crystal.components, *crystal.shape)
+    assert e.shape == (crystal.components, *omega.shape)
+    np.testing.assert_allclose(np.sort(omega, axis=None) ** 2, np.linalg.eigvalsh(whole(crystal)), atol=1e-13)
+    for at in np.ndindex(*crystal.shape):
+        D = plane_wave(crystal, np.array(at) / crystal.shape)
+        vectors, squares = e[:, :, *at], omega[:, *at] ** 2
+        np.testing.assert_allclose(vectors @ D @ vectors.T, np.diag(squares), atol=1e-13)
+        np.testing.assert_allclose(vectors @ vectors.T, np.eye(crystal.components), atol=1e-14)
+    k = wave_numbers(crystal.shape)
+    np.testing.assert_allclose(dispersion(crystal, k - 1), omega, atol=1e-14)
+    if crystal.mixes:
+        assert (np.diff(omega, axis=0) >= 0).all()
+    else:
+        np.testing.assert_array_equal(e, np.broadcast_to(np.eye(2)[..., None], e.shape))
+
+
+def test_branches_of_components_are_chains():
+    """Whichever is higher."""
+    k = np.linspace(-0.7, 0.9, 33)
+    chains = Chain(8, Bond(chi=4.0), Pin(chi=0.2)), Chain(8, Bond(chi=1.0), Pin(chi=0.7))
+    for call in (dispersion, group_velocity):
+        found = call(PLANE, k[:, None]).reshape(2, 33)
+        np.testing.assert_allclose(found, [call(chain, k) for chain in chains], rtol=1e-14)
+    assert group_velocity(PLANE).shape == (2, 8, 1)
+
+
+def test_polarisations_do_not_depend_on_the_sign_of_k():
+    k = np.random.default_rng(5).uniform(0.01, 0.99, (60, 2))
+    np.testing.assert_allclose(polarisations(OBLIQUE, k), polarisations(OBLIQUE, -k), atol=1e-10)
+    np.testing.assert_array_equal(polarisations(SHEET, k), np.stack([np.eye(2)] * 60, axis=-1))
+
+
+@pytest.mark.parametrize("crystal", BRANCHED)
+def test_group_velocity_of_branches_is_the_gradient(crystal):
+    k, h = np.random.default_rng(3).uniform(0.02, 0.98, (50, crystal.d)), 1e-6
+    for j, e in enumerate(np.eye(crystal.d)):
+        slope = (dispersion(crystal, k + h * e) - dispersion(crystal, k - h * e)) / (2 * h)
+        error = np.abs(group_velocity(crystal, k)[..., j] - slope / (2 * np.pi))
+        curvature = (
+            dispersion(crystal, k + h * e) + dispersion(crystal, k - h * e) - 2 * dispersion(crystal, k)
+        )
+        assert (error < 1e-7 + np.abs(curvature) / h).all()
+
+
+def square(n=8, **keys):
+    """Springs along axes and diagonals, which give way across."""
+    steps = {(1, 0): 1.3, (0, 1): 1.3, (1, 1): 0.4, (1, -1): 0.4}
+    return Crystal((n, n), {z: (Bond(chi=chi), Bond(**keys)) for z, chi in steps.items()})
+
+
+def test_sound_of_a_square_with_diagonals():
+    """Along an axis c² = χ + η and η, along a diagonal half of χ + 4η and of χ, to twelve digits."""
+    crystal, h = square(), 1e-9
+    along, aslant = dispersion(crystal, [[h, 0.0], [h, h]]).T / (2 * np.pi * h)
+    np.testing.assert_allclose(along, np.sqrt([0.4, 1.3 + 0.4]), rtol=1e-12)
+    np.testing.assert_allclose(aslant, np.sqrt([1.3, 1.3 + 4 * 0.4]), rtol=1e-12)
+    np.testing.assert_allclose(np.abs(polarisations(crystal, [h, h])), np.sqrt(0.5), rtol=1e-12)
+    v = group_velocity(crystal, [h, h])
+    np.testing.assert_allclose(v.T, np.sqrt([[1.3, 1.3 + 4 * 0.4]] * 2) / 2, rtol=1e-12)
+
+
+def test_soft_branches_to_the_round_off_of_the_hard_ones():
+    stiff = Crystal((5, 5), {(1, 1): (Bond(chi=1.0), Bond(chi=1e-20))})
+    k = wave_numbers((5, 5))
+    size = 2 * np.abs(np.sin(np.pi * k.sum(axis=-1)))
+    np.testing.assert_allclose(dispersion(stiff)[1], size, rtol=1e-14, atol=1e-15)
+    np.testing.assert_allclose(dispersion(stiff)[0], 1e-10 * size, atol=1e-15)
+
+
+ROWS = Crystal(
+    (7, 7), {(1, 2): (Bond(chi=1.3), Bond()), (2, 4): (Bond(chi=0.7), Bond())}
+)  # that slide and turn
+
+
+@pytest.mark.parametrize("crystal", [*BRANCHED, square(4), ROWS])
+def test_waves_without_energy_have_no_frequency(crystal):
+    """Exactly, and as many as the matrix of the torus has."""
+    free = np.linalg.eigvalsh(whole(crystal)) < 1e-12
+    assert np.count_nonzero(dispersion(crystal) == 0) == np.count_nonzero(free)
+    assert (group_velocity(crystal)[dispersion(crystal) == 0] == 0).all()
+    assert np.count_nonzero(dispersion(FLOPPY) == 0) > 2
+    assert np.count_nonzero(dispersion(FLOPPY, wave_numbers((4, 6)) + 1e-3) == 0) == 0
+
+
+@pytest.mark.parametrize(
+    ("crystal", "k"),
+    [
+        (PLANE, [0.3]),
+        (square(chi=0.2), [0.5, 0.5]),
+        # branches that cross in a point: along the first axis as they are, along the second with equal shares
+        (
+            Crystal(
+                (4, 4),
+                {
+                    (1, 0): (Bond(chi=2.5), Bond(chi=0.5)),
+                    (0, 1): (Bond(chi=1.7), Bond(chi=0.7)),
+                    (1, 1): (Bond(chi=0.6), Bond(chi=0.1)),
+                    (1, -1): (Bond(chi=0.6), Bond(chi=0.1)),
+                },
+            ),
+            [0.25, 0.5],
+        ),
+        # two of three, the others of which are lower, or higher
+        *(
+            (
+                Crystal(
+                    (4, 4, 4),
+                    {z: (Bond(chi=x), Bond(chi=y)) for z in ((1, 1, 0), (1, -1, 0), (1, 0, 1), (1, 0, -1))},
+                ),
+                [0.2, 0.0, 0.0],
+            )
+            for x, y in ((1.0, 0.1), (0.1, 1.0))
+        ),
+        (Crystal((4, 4), {(1, 1): (Bond(chi=2.0), Bond(chi=1.0))}, components=3), [0.2, 0.1]),
+    ],
+)
+def test_branches_that_coincide_have_the_slopes_on_each_axis(crystal, k):
+    """Ahead of k: in the order of the frequencies there."""
+    k, h = np.array(k), 1e-6
+    v = group_velocity(crystal, k)
+    for j, e in enumerate(np.eye(crystal.d)):
+        slope = (4 * dispersion(crystal, k + h * e) - dispersion(crystal, k + 2 * h * e)) / (2 * h)
+        slope -= 3 * dispersion(crystal, k) / (2 * h)
+        np.testing.assert_allclose(v[:, j], slope / (2 * np.pi), atol=1e-8)
+
+
+def test_a_turned_crystal_has_turned_waves():
+    """Axes exchanged, or one reversed."""
+    steps = {(1, 0): (2.0, 0.3), (0, 1): (1.0, 0.5), (1, 1): (0.7, 0.1), (2, -1): (0.4, 0.2)}
+    pairs = {z: (Bond(chi=along), Bond(chi=across)) for z, (along, across) in steps.items()}
+    k = np.random.default_rng(4).uniform(0.02, 0.98, (30, 2))
+    for turn in ([[0, 1], [1, 0]], [[1, 0], [0, -1]]):
+        turned = Crystal((5, 5), {tuple((turn @ np.array(z)).tolist()): law for z, law in pairs.items()})
+        first = Crystal((5, 5), pairs)
+        np.testing.assert_allclose(dispersion(turned, k @ turn), dispersion(first, k), rtol=1e-13)
+        np.testing.assert_allclose(
+            group_velocity(turned, k @ turn), group_velocity(first, k) @ turn, atol=1e-12
+        )
+        e, other = polarisations(first, k), polarisations(turned, k @ turn)
+        overlap = np.einsum("sck,cb,sbk->sk", e, turn, other)
+        np.testing.assert_allclose(np.abs(overlap), 1, rtol=1e-10)
+
+
+@pytest.mark.parametrize("crystal", [FLOPPY, SOLID])
+def test_phase_space_leaves_out_what_costs_no_energy(crystal):
+    re, im = np.random.default_rng(2).normal(size=(2, crystal.d, *crystal.shape))
+    q, p = phase_space(crystal, re + 1j * im)
+    left = re + 1j * im - wave_field(crystal, q, p)
+    np.testing.assert_allclose(left.imag, 0, atol=1e-13)
+    assert np.abs(left.real).max() > 0.01
+    assert crystal.energy(left.real, 0 * re) < 1e-26
 
 
 def test_rejections():
@@ -273,6 +471,16 @@ def test_rejections():
     for k in (0.1, [0.1], np.zeros((4, 3))):
         with pytest.raises(ValueError, match=r"k has shape .*; allowed: \(..., 2\)"):
             dispersion(SHEET, k)
+    for k in (0.1, [[0.1, 0.2]]):
+        with pytest.raises(ValueError, match=r"k has shape .*; allowed: \(..., 3\)"):
+            polarisations(SOLID, k)
+    for crystal in (PINNED, 3):
+        with pytest.raises(ValueError, match=r"crystal = .*; allowed: a Crystal"):
+            polarisations(crystal)
+    with pytest.raises(ValueError, match=r"q has shape \(3, 8\); allowed: \(..., \*\(2, 8\)\)"):
+        mode_energy(PLANE, np.ones((3, 8)), np.ones((3, 8)))
+    with pytest.raises(ValueError, match=r"psi has shape \(8,\); allowed: \(..., 2, 8\)"):
+        phase_space(PLANE, np.ones(8))
     for psi in (np.ones(4), np.ones((6, 4))):
         with pytest.raises(ValueError, match=r"psi has shape .*; allowed: \(..., 4, 6\)"):
             phase_space(SHEET, psi)

@@ -253,7 +253,9 @@ def _crystal(ax: Axes, crystal: Crystal, noises: list) -> None:
     shape = ((6,), (5, 3), (4, 2, 2))[crystal.d - 1]
     places = {y: np.dot(y, axes) for y in itertools.product(*map(range, shape))}
     steps, stiffness = crystal.springs
-    steps = [tuple(int(part) for part in step) for step, chi in zip(steps, stiffness, strict=True) if chi]
+    steps = [
+        tuple(int(part) for part in step) for step, chi in zip(steps, stiffness, strict=True) if chi.any()
+    ]
     for y, place in places.items():
         _bead(ax, place, 0.12)
         for step in steps:
@@ -265,7 +267,7 @@ def _crystal(ax: Axes, crystal: Crystal, noises: list) -> None:
                     _spring(ax, place + short, place + way - short)
                 elif there not in places:
                     ax.plot(*np.transpose([place, place + 0.4 * way]), ":", color=SOFT, lw=1.1, zorder=1)
-        if crystal.pin.chi:
+        if crystal.pins.any():
             ax.plot(*np.transpose([place - (0, 0.12), place - (0, 0.32)]), "-", color=SOFT, lw=2)
     for noise in noises:
         if not isinstance(noise, PairRotation):

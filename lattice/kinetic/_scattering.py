@@ -116,10 +116,11 @@ def setting(
     """Dimension, χ, ω₀² and γ of a chain with a noise of these kinds, or of a crystal with a PairRotation."""
     if isinstance(instance("medium", medium, (Chain, Crystal), "a Chain or a Crystal"), Chain):
         return 1, *medium_of(medium), strength(noise, kinds, zero=zero)
-    if medium.d < 2 or not isinstance(medium.bond, Bond):
+    whole = medium.is_scalar and medium.components == medium.d
+    if medium.d < 2 or not isinstance(medium.bond, Bond) or not whole:
         raise ValueError(
-            f"medium = {shown(medium)}; allowed: a crystal in 2 or 3 dimensions, with bonds between nearest "
-            "neighbours alone"
+            f"medium = {shown(medium)}; allowed: a scalar crystal in 2 or 3 dimensions, with as many "
+            "components, and bonds between nearest neighbours alone"
         )
     chi, pin = scale("bond.chi", medium.bond.chi), scale("pin.chi", medium.pin.chi, zero=True)
     return medium.d, chi, pin, strength(noise, PairRotation, zero=zero)

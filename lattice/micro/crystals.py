@@ -16,6 +16,7 @@ from .. import _check
 from .._check import finite, generator, instance, number, shown, work
 from .._kernels.pairs import store, turn_pairs
 from .._kernels.random import streams
+from ..branches import shape_of, to_branches
 from ..chain import Chain, State, canonical, started
 from ..crystal import MOST_NUMBERS, Crystal
 from ..noise import PairRotation
@@ -66,13 +67,15 @@ def _phases(omega: NDArray[np.float64], time: float) -> tuple[NDArray[np.float64
 
 
 def _move(
-    q: NDArray[np.float64], p: NDArray[np.float64], factors: tuple[NDArray, ...], axes: tuple[int, ...]
+    medium: Chain | Crystal, q: NDArray[np.float64], p: NDArray[np.float64], factors: tuple[NDArray, ...]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """`propagate` without its checks."""
+    axes = tuple(range(-len(shape_of(medium)), 0))
     cosine, slide, push = factors  # cos ωt, sin(ωt)/ω, ω sin ωt
     shape = [q.shape[axis] for axis in axes]
-    q, p = np.fft.rfftn(q, axes=axes), np.fft.rfftn(p, axes=axes)
+    q, p = (to_branches(medium, np.fft.rfftn(x, axes=axes)) for x in (q, p))
     new_q, new_p = q * cosine + p * slide, p * cosine - q * push
+    new_q, new_p = (to_branches(medium, x, back=True) for x in (new_q, new_p))
     return np.fft.irfftn(new_q, s=shape, axes=axes), np.fft.irfftn(new_p, s=shape, axes=axes)
 
 
@@ -82,12 +85,15 @@ def propagate(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     r"""The state at another time: :math:`\hat q(t) = \hat q \cos\omega t + \hat p \sin(\omega t)/\omega`.
 
+    In each branch of waves, if there are several.
+
     Parameters
     ----------
     medium : Chain or Crystal
         A crystal, or a uniform harmonic ring.
     q, p : array_like
-        Displacements and momenta, (..., n) of a chain, ``(..., *shape)`` of a crystal.
+        Displacements and momenta, (..., n) of a chain, ``(..., *shape)`` of a crystal,
+        ``(..., components, *shape)`` if it is not scalar.
     time : float
         Positive or negative.
 
@@ -107,7 +113,7 @@ def propagate(
             "chain is not a harmonic ring; allowed: boundary 'periodic', no anharmonic coefficient"
         )
     q, p = canonical(medium, q, p)
-    return _move(q, p, _phases(omega, number("time", time)), tuple(range(-omega.ndim, 0)))
+    return _move(medium, q, p, _phases(omega, number("time", time)))
 
 
 def _one(
@@ -120,7 +126,6 @@ def _one(
     """One replica: half of the flight, all noise, half of the flight."""
     q, p, stream = job
     omega, d = dispersion(crystal), crystal.d
-    axes = tuple(range(-d, 0))
     first, second = crystal.pairs
     kept = store(d, first.size)
     # a step and half of one: intervals between outputs may all differ a little
@@ -129,12 +134,12 @@ def _one(
     forward = True
     for i, (count, h) in enumerate(zip(*_check.steps(times, dt), strict=True)):
         if count:
-            q, p = _move(q, p, phases(h / 2), axes)
+            q, p = _move(crystal, q, p, phases(h / 2))
         for step in range(int(count)):
             flat = np.ascontiguousarray(p).reshape(d, -1)
             turn_pairs(flat, first, second, math.sqrt(8 * rate * h / (d - 1)), forward, stream[None], kept)
             p, forward = flat.reshape(p.shape), not forward
-            q, p = _move(q, p, phases(h if step < count - 1 else h / 2), axes)
+            q, p = _move(crystal, q, p, phases(h if step < count - 1 else h / 2))
         kept_q[i], kept_p[i] = q, p
     return kept_q, kept_p
 
@@ -154,7 +159,7 @@ def evolve(
     Parameters
     ----------
     crystal : Crystal
-        What is simulated, in two or three dimensions.
+        What is simulated, scalar and in two or three dimensions, with as many components.
     start : State
         The ensemble at time 0.
     times : (m,) array_like
@@ -189,6 +194,10 @@ def evolve(
     instance("crystal", crystal, Crystal, "a Crystal")
     if crystal.d < 2:
         raise ValueError(f"shape = {crystal.shape} with noise; allowed: 2 or 3 dimensions, where it can turn")
+    if not crystal.is_scalar or crystal.components != crystal.d:
+        raise ValueError(
+            f"crystal = {shown(crystal)} with noise; allowed: a scalar crystal with {crystal.d} components"
+        )
     started(start, (crystal.d, *crystal.shape))
     q, p, times = start.q, start.p, _check.times(times)
     rate = instance("noise", noise, PairRotation, "a PairRotation").rate

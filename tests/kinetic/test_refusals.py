@@ -143,9 +143,10 @@ def test_numbers_that_are_refused():
 
 def test_crystals_that_are_refused():
     row, far = Crystal((8,)), Crystal((4, 4), {(1, 1): Bond(chi=1.0)})
+    pinned, three = Crystal((4, 4), pin=(Pin(chi=1.0), Pin(chi=2.0))), Crystal((4, 4), components=3)
     for call in (noisy.conductivity, noisy.tail, lambda *both: noisy.current_correlation(*both, 1.0)):
-        for crystal in (row, far):
-            with pytest.raises(ValueError, match=r"medium = .*; allowed: a crystal in 2 or 3 dimensions"):
+        for crystal in (row, far, pinned, three):
+            with pytest.raises(ValueError, match=r"medium = .*; allowed: a scalar crystal in 2 or 3 dim"):
                 call(crystal, PAIRS)
         for size in (1e300, 1e-300):
             with pytest.raises(ValueError, match=r"bond\.chi = .*; allowed: a number from"):

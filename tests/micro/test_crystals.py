@@ -18,8 +18,11 @@ from lattice import (
     VelocityFlip,
     dispersion,
     energy,
+    fourier,
     mean,
+    polarisations,
     thermal,
+    wave_field,
 )
 from lattice._kernels.noise import ANGLES
 from lattice._kernels.pairs import store, turn_pairs
@@ -29,6 +32,7 @@ from lattice.micro import crystals
 from tests import naive
 
 SHEET, BLOCK = Crystal((4, 5), Bond(chi=1.3), Pin(chi=0.4)), Crystal((3, 4, 3), pin=Pin(chi=0.2))
+PLANAR = Crystal((4, 5), {(1, 0): Bond(chi=1.3), (1, 1): (Bond(chi=0.7), Bond(chi=0.2))}, Pin(chi=0.4))
 
 
 def stream(seed):
@@ -229,12 +233,44 @@ def test_propagate_is_the_exponential(pin):
     assert np.abs(found[0] - q).max() > 0.1
 
 
+TILTED = Crystal(
+    (3, 4),
+    {(1, 0): (Bond(chi=2.0), Bond(chi=0.3)), (1, 1): (Bond(chi=0.7), Bond(chi=0.1)), (1, -1): Bond(chi=0.4)},
+    (Pin(chi=0.2), Pin(chi=0.0), Pin(chi=0.5)),
+    components=3,
+)
+PLANE = Crystal((5,), {1: (Bond(chi=4.0), Bond(chi=1.0))}, components=2)
+
+
+@pytest.mark.parametrize("crystal", [PLANE, TILTED])
+def test_propagate_moves_all_branches(crystal):
+    """The exponential of the matrix of the whole torus, from its energy; each branch turns at its ω."""
+    n, t = crystal.components * crystal.n, 2.3
+    unit = np.eye(n).reshape(n, crystal.components, *crystal.shape)
+    both = unit[:, None] + unit, unit[:, None] - unit
+    sums, differences = (crystal.energy(q, 0 * q) for q in both)
+    matrix = (sums - differences) / 2
+    motion = np.block([[np.zeros((n, n)), np.eye(n)], [-matrix, np.zeros((n, n))]])
+    q, p = np.random.default_rng(1).normal(size=(2, 3, crystal.components, *crystal.shape))
+    late = crystals.propagate(crystal, q, p, t)
+    expected = np.concatenate([q.reshape(3, n), p.reshape(3, n)], axis=1) @ scipy.linalg.expm(t * motion).T
+    found = np.concatenate([x.reshape(3, n) for x in late], axis=1)
+    np.testing.assert_allclose(found, expected, atol=1e-11)
+    before, after = (
+        np.einsum("sc...,rc...->rs...", polarisations(crystal), fourier(wave_field(crystal, *x), d=crystal.d))
+        for x in ((q, p), late)
+    )
+    np.testing.assert_allclose(after, np.exp(-1j * dispersion(crystal) * t) * before, atol=1e-11)
+    assert np.abs(after - before).max() > 0.1
+
+
 def test_propagate_there_and_back():
     """A ring and a crystal, and the energy on the way."""
     ring = Chain(16, Bond(chi=0.8), Pin(chi=0.3))
     for medium, measure, shape in (
         (ring, lambda q, p: energy(ring, q, p), (4, 16)),
         (BLOCK, BLOCK.energy, (4, 3, *BLOCK.shape)),
+        (TILTED, TILTED.energy, (4, 3, *TILTED.shape)),
     ):
         q, p = np.random.default_rng(2).normal(size=(2, *shape))
         late = crystals.propagate(medium, q, p, 1e4)
@@ -265,6 +301,11 @@ def test_bad_arguments():
     turned = State(*(np.swapaxes(x, 2, 3) for x in (good["start"].q, good["start"].p)))
     for name, values, message in (
         ("crystal", (Crystal((4,)),), "shape = .*; allowed: 2 or 3 dimensions"),
+        (
+            "crystal",
+            (PLANAR, Crystal((4, 5), components=3)),
+            "crystal = .*; allowed: a scalar crystal with 2",
+        ),
         ("start", (turned, State(np.ones(4), np.ones(4)), None), "start = .*; allowed: a State of shape"),
         ("times", ([], [2.0, 1.0], [-1.0]), "times .*; allowed"),
         ("noise", (VelocityFlip(1.0), 1.0, None), "noise = .*; allowed: a PairRotation"),
