@@ -84,6 +84,21 @@ def measured(n, dt):
     return Estimate(1.0 + 1 / n + dt, 0.01, "a measurement")
 
 
+# 1 + 2 = 3 and 1 + 3 = 4, each leg between two equal nodes
+COLLISION = {
+    "nodes": np.array([1.0, 2.0, 3.0, 4.0]),
+    "measure": np.array([1.0, 0.5, 2.0, 1.0]),
+    "invariants": np.array([[1.0, 2.0, 3.0, 4.0]]),
+    "node": [[[0, 0], [1, 1], [2, 2]], [[0, 0], [2, 2], [3, 3]]],
+    "sign": np.array([-1.0, -1.0, 1.0]),
+    "strength": np.array([0.5, 2.0]),
+    "weight": np.full((2, 3, 2), 0.5),
+    "offset": None,
+    "statistics": "rayleigh-jeans",
+    "branch": [0, 1, 0, 1],
+}
+
+
 def one_normal(rng):
     return rng.normal()
 
@@ -108,6 +123,13 @@ def calls():
     flip, exchange, rotation = VelocityFlip(0.5), VelocityExchange(0.5), ThreeSiteRotation(0.5)
     fitted = Estimate(np.array([1.0, 2.1, 2.9, 4.2, 8.1]), np.full(5, 0.1), "measured")
     methods = {}
+    four = kinetic.collisions.Collision(**COLLISION)
+    verbs = "entropy entropy_production equilibrium jacobian linearised loss_rate moments potential"
+    for function in f"{verbs} rate_of_change spectrum".split():
+        methods[f"kinetic.collisions.Collision.{function}"] = {
+            "self": four,
+            "n": np.array([0.5, 1.0, 0.7, 2.0]),
+        }
     for cls in (Bond, Pin):
         name, self = f"lattice.{cls.__name__}", cls(**law)
         methods[name] = law
@@ -255,6 +277,14 @@ def calls():
         "micro.wigner.husimi": {"field": wave(16), "places": np.array([0.0, 3.5]), "width": 1.0},
         "kinetic.ballistic.absorption": {"chain": ring, "friction": 0.5, "k": k, "end": "free"},
         "kinetic.ballistic.current": {"chain": line, "left": warm, "right": cold},
+        "kinetic.collisions.Collision": COLLISION,
+        "kinetic.collisions.Collision.relax": {
+            "self": four,
+            "n": np.array([0.5, 1.0, 0.7, 2.0]),
+            "times": times,
+            "rtol": 1e-3,
+            "atol": 1e-9,
+        },
         "kinetic.transport.decay_rate": {"chain": ring, "noise": rotation, "q": 0.01},
         "kinetic.transport.relax": {"noise": rotation, "energy": np.arange(1.0, 5.0), "times": times},
         "kinetic.transport.evolve": {

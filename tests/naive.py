@@ -315,3 +315,33 @@ def planar_evolve(q, p, steps, h, kicks, drifts, stiffness, natural, pins):
                 for j, f in enumerate(force):
                     momentum[j] += h * kick * f
                     place[j] += h * drift * momentum[j]
+
+
+def collide(n, measure, node, weight, sign, strength, offset, statistics):
+    """dn/dt of each node and the production of entropy, interaction by interaction, as the formulas say."""
+    theta = {"bose-einstein": 1, "fermi-dirac": -1, "maxwell-boltzmann": 0}.get(statistics)
+
+    def potential(x):
+        return 1 / x if theta is None else math.log((1 + theta * x) / x)
+
+    def occupation(y):
+        return 1 / y if theta is None else 1 / (math.exp(y) - theta)
+
+    change, production = [0.0] * len(n), 0.0
+    for row, shares, w, o in zip(node, weight, strength, offset, strict=True):
+        legs = [
+            sum(p * potential(n[i]) for i, p in zip(nodes, leg, strict=True))
+            for nodes, leg in zip(row, shares, strict=True)
+        ]
+        affinity = o + sum(s * y for s, y in zip(sign, legs, strict=True))
+        if theta is None:
+            rate = w * affinity * math.prod(occupation(y) for y in legs)
+        else:
+            out = math.prod(math.exp(-y) for y, s in zip(legs, sign, strict=True) if s < 0)
+            back = math.exp(-o) * math.prod(math.exp(-y) for y, s in zip(legs, sign, strict=True) if s > 0)
+            rate = w * math.prod(1 + theta * occupation(y) for y in legs) * (out - back)
+        production += affinity * rate
+        for nodes, leg, s in zip(row, shares, sign, strict=True):
+            for i, p in zip(nodes, leg, strict=True):
+                change[i] += s * p * rate
+    return [d / m for d, m in zip(change, measure, strict=True)], production

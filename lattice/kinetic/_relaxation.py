@@ -1,0 +1,78 @@
+"""How a `Collision` runs on in time."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+GAMMA = 1 - np.sqrt(0.5)  # of the L-stable method of two stages
+NEWTON = 30  # steps at most
+CLOSE = 1e-11  # relative change of y in the last of them
+MOST_STEPS = 20_000
+
+
+def linear(collision, n: NDArray, times: NDArray) -> NDArray[np.float64]:
+    """By eigenvectors."""
+    half = np.full(len(n), 0.5)
+    root = np.sqrt(collision.measure)
+    matrix = collision.jacobian(half) * root[:, None] / root
+    rates, modes = np.linalg.eigh((matrix + matrix.T) / 2)
+    grown = np.exp(times[:, None] * np.minimum(rates, 0))
+    return ((root * n) @ modes * grown) @ modes.T / root
+
+
+@np.errstate(all="ignore")  # a step that leaves the floats is tried again, shorter
+def _stage(collision, base: NDArray, step: float, y: NDArray) -> tuple[NDArray, NDArray] | None:
+    """The y, and its change, with m (n(y) - base) = step · change(y), by Newton's method, or None."""
+    m, bounded = collision.measure, collision.statistics in ("rayleigh-jeans", "bose-einstein")
+    for _ in range(NEWTON):
+        n, change = collision._occupation(y), collision._change(y)
+        miss = m * (n - base) - step * change
+        matrix = np.diag(m / collision._stiffness(n)) + step * collision._slopes(y, False)
+        scale = 1 / np.abs(np.diag(matrix))
+        if not (np.isfinite(miss).all() and np.isfinite(matrix).all() and np.isfinite(scale).all()):
+            return None
+        try:
+            move = np.linalg.solve(matrix * scale[:, None], miss * scale)
+        except np.linalg.LinAlgError:
+            return None
+        share = 1.0
+        if bounded:  # stay where y > 0
+            share = min(share, 0.9 / max(np.max(-move / y), 0.9))
+        if collision.statistics != "rayleigh-jeans":
+            share = min(share, 8 / max(np.abs(move).max(), 1e-300))
+        y = y + share * move
+        if share == 1 and np.abs(move / np.maximum(np.abs(y), 1e-300 if bounded else 1e-2)).max() < CLOSE:
+            return y, collision._change(y)
+    return None
+
+
+def march(collision, n: NDArray, times: NDArray, rtol: float, atol: float) -> NDArray[np.float64]:
+    """A singly diagonally implicit method of second order in y, with steps as they are needed."""
+    m, out = collision.measure, np.empty((times.size, n.size))
+    time, y, tries = 0.0, collision._potential(n), 0
+    h = 1e-3 / max(float(np.max(np.abs(collision._change(y)) / m / (n + n.mean()))), 1e-300)
+    for i, goal in enumerate(times):
+        while time < goal * (1 - 1e-13):
+            step, tries = min(h, goal - time), tries + 1
+            first = _stage(collision, n, GAMMA * step, y)
+            second = first and _stage(
+                collision, n + (1 - GAMMA) * step * first[1] / m, GAMMA * step, first[0]
+            )
+            if not second:
+                h = step / 4
+            else:
+                new = n + step * ((1 - GAMMA) * first[1] + GAMMA * second[1]) / m
+                error = GAMMA * step * (second[1] - first[1]) / m / (atol + rtol * np.abs(new))
+                size = float(np.sqrt(np.mean(error**2)))
+                if size <= 1:
+                    time, n, y = time + step, new, second[0]
+                h = step * min(4.0, max(0.2, 0.9 * max(size, 1e-4) ** -0.5))
+            if time + h <= time or tries > MOST_STEPS:
+                problem = RuntimeError(
+                    f"stuck at time {time:g} after {tries} steps; later times are left out"
+                )
+                problem.partial = out[:i]
+                raise problem
+        out[i] = n
+    return out
