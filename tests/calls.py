@@ -46,6 +46,7 @@ RECORDS = {
     "micro.Conductivity",
     "micro.moments.StationaryMoments",
     "kinetic.noisy.Tail",
+    "kinetic.resonance.FourPhonons",
     "figures.Slider",
 }
 
@@ -267,6 +268,7 @@ def calls():
         "kinetic.noisy.kernel": {"noise": rotation, "k": k, "k_prime": k},
         "kinetic.noisy.rate": {"noise": rotation, "k": k},
         "kinetic.noisy.tail": {"medium": ring, "noise": rotation},
+        "kinetic.resonance.four_phonons": {"chain": ring, "k1": k, "k3": k[::-1].copy()},
         "macro.diffusion.heat_kernel": {
             "x": np.array([-1.0, 0.0, 2.0]),
             "time": 1.5,

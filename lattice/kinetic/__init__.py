@@ -1,5 +1,5 @@
 """What distributions do: phonons as a gas."""
 
-from . import ballistic, flights, noisy, transport
+from . import ballistic, flights, noisy, resonance, transport
 
-__all__ = ["ballistic", "flights", "noisy", "transport"]
+__all__ = ["ballistic", "flights", "noisy", "resonance", "transport"]
