@@ -158,8 +158,8 @@ def velocities_of(crystal: Crystal, k: ArrayLike | None = None) -> NDArray[np.fl
 def polarisations(crystal: Crystal, k: ArrayLike | None = None) -> NDArray[np.float64]:
     r"""The polarisations :math:`e_s(k)` of the branches of a crystal, real and orthonormal.
 
-    They solve :math:`D(k)\, e_s = \omega_s^2 e_s`, see :func:`dispersion`.  If components do not mix, and in
-    a scalar crystal, :math:`e_s` is the direction of component s.
+    They solve :math:`D(k)\, e_s = \omega_s^2 e_s`, with the frequencies of :func:`lattice.dispersion`.  If
+    components do not mix, and in a scalar crystal, :math:`e_s` is the direction of component s.
 
     Parameters
     ----------
