@@ -106,7 +106,7 @@ def cases():  # noqa: C901 - a list
             "kinetic.noisy.current_correlation": lambda n: kinetic.noisy.current_correlation(
                 pinned, n, 3 * k
             ),
-            "kinetic.transport.relax": lambda n: kinetic.transport.relax(n, start, k),
+            "kinetic.noisy.collision relax": lambda n: kinetic.noisy.collision(pinned, n, 8).relax(start, k),
             "kinetic.transport.decay_rate": lambda n: kinetic.transport.decay_rate(pinned, n, 0.02),
             "kinetic.flights.simulate": lambda n: kinetic.flights.simulate(pinned, n, k, 50, rng=3),
             "micro.exact_kappa": lambda n: micro.exact_kappa(pinned, n),

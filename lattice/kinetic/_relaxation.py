@@ -9,16 +9,41 @@ GAMMA = 1 - np.sqrt(0.5)  # of the L-stable method of two stages
 NEWTON = 30  # steps at most
 CLOSE = 1e-11  # relative change of y in the last of them
 MOST_STEPS = 20_000
+MOST_COLLISIONS = 1e7  # of a linear one: so many leave eight digits of the slowest rates
+
+
+def modes(collision) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rates, ascending and not positive, and eigenvectors of linear collisions, for √m n."""
+    half = np.full(len(collision.measure), 0.5)
+    root = np.sqrt(collision.measure)
+    matrix = collision.jacobian(half) * root[:, None] / root
+    rates, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    return np.minimum(rates, 0), vectors
+
+
+def within(collision, name: str, longest: float) -> None:
+    """Refuse a time after which no digit of the slowest rates would be left."""
+    fastest = -collision._modes[0][0]
+    if fastest * longest > MOST_COLLISIONS:
+        raise ValueError(
+            f"{name} = {longest:g} at a rate of up to {fastest:.3g}; allowed: a product of at most "
+            f"{MOST_COLLISIONS:.0e}"
+        )
 
 
 def linear(collision, n: NDArray, times: NDArray) -> NDArray[np.float64]:
     """By eigenvectors."""
-    half = np.full(len(n), 0.5)
-    root = np.sqrt(collision.measure)
-    matrix = collision.jacobian(half) * root[:, None] / root
-    rates, modes = np.linalg.eigh((matrix + matrix.T) / 2)
-    grown = np.exp(times[:, None] * np.minimum(rates, 0))
-    return ((root * n) @ modes * grown) @ modes.T / root
+    within(collision, "times", times[-1])
+    (rates, vectors), root = collision._modes, np.sqrt(collision.measure)
+    return ((root * n) @ vectors * np.exp(times[:, None] * rates)) @ vectors.T / root
+
+
+def propagator(collision, time: float) -> NDArray[np.float64]:
+    """The matrix that takes occupations, as a row, through a time: not negative, and it keeps Σ m n."""
+    (rates, vectors), root = collision._modes, np.sqrt(collision.measure)
+    found = (vectors * np.exp(time * rates)) @ vectors.T * root[:, None] / root
+    found = np.maximum(found, 0)  # below 0 by rounding alone
+    return found * (collision.measure / (found @ collision.measure))[:, None]
 
 
 @np.errstate(all="ignore")  # a step that leaves the floats is tried again, shorter

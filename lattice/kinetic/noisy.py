@@ -26,10 +26,11 @@ import numpy as np
 import scipy.special
 from numpy.typing import ArrayLike, NDArray
 
-from .._check import reals, shown, work
+from .._check import integer, reals, shown, work
 from ..chain import Chain
 from ..crystal import Crystal
 from ..noise import PairRotation, ThreeSiteRotation, VelocityExchange
+from ..waves import wave_numbers
 from ._scattering import (
     KEEPING,
     LARGEST,
@@ -44,9 +45,11 @@ from ._scattering import (
     setting,
 )
 from ._zone import LOGARITHMS, STEP, zone
+from .collisions import MOST_NODES, Collision
 
 __all__ = [
     "Tail",
+    "collision",
     "collision_matrix",
     "conductivity",
     "current_correlation",
@@ -82,6 +85,57 @@ def _times(times: ArrayLike) -> NDArray[np.float64]:
 def _propagator(d: int, x: NDArray[np.float64]) -> NDArray[np.float64]:
     r""":math:`\int \sin^2(2\pi k_1)\, e^{-x \sum_l \sin^2 \pi k_l}\, dk` over d dimensions, for x > 0."""
     return 2 * scipy.special.i1e(x / 2) / x * scipy.special.i0e(x / 2) ** (d - 1)
+
+
+def collision(medium: Chain | Crystal, noise: Noise | PairRotation, n: int) -> Collision:
+    r"""The collisions of phonons on n wave numbers, or on the grid of :math:`n^d` wave vectors.
+
+    Two legs lead from each node to each other: a phonon jumps from k to k' with the density R of `kernel`.
+    In a crystal a node is a wave vector and a polarisation, the `branch`, and a phonon jumps to each of the
+    other d - 1 polarisations with the density R/(d - 1), never within its own.  The occupation is the
+    energy W, so that "rayleigh-jeans" are the statistics; its sum is the only invariant.  n ≥ 3 points along
+    each axis integrate these kernels exactly.
+
+    Parameters
+    ----------
+    medium, noise
+        As in `conductivity`; the rate may be 0.
+    n : int
+        Number of wave numbers of `wave_numbers`, along each axis of a crystal; with all polarisations there
+        are at most 4000 nodes.
+
+    Returns
+    -------
+    Collision
+        The nodes of a crystal are those of an array (d, n, …): first the polarisation, then k as in
+        `wave_numbers`.
+
+    Raises
+    ------
+    ValueError
+        As in `conductivity`, or if n is not an integer of at least 3, or too large.
+    """
+    d = setting(medium, noise)[0]
+    n = integer("n", n, least=3, most=MOST_NODES)
+    waves = n**d
+    work("n", n, d * waves, MOST_NODES)
+    if d == 1:
+        k = wave_numbers(n)
+        legs = np.stack(np.triu_indices(n, 1), axis=1)
+    else:
+        k = wave_numbers((n,) * d).reshape(waves, d)
+        places = np.indices((waves, waves)).reshape(2, -1).T
+        legs = np.concatenate([places + waves * np.array([i, j]) for i in range(d) for j in range(i + 1, d)])
+    R = kernel(noise, k[:, None], k)
+    return Collision(
+        nodes=np.tile(k, (d, 1)) if d > 1 else k,
+        measure=np.full(d * waves, 1 / waves),
+        invariants=np.ones((1, d * waves)),
+        node=legs[:, :, None],
+        sign=[1, -1],
+        strength=R[legs[:, 0] % waves, legs[:, 1] % waves] / (max(d - 1, 1) * waves**2),
+        branch=np.arange(d).repeat(waves) if d > 1 else None,
+    )
 
 
 def conductivity(medium: Chain | Crystal, noise: Noise | PairRotation) -> float:

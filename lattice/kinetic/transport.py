@@ -1,9 +1,10 @@
-r"""Solutions of the phonon Boltzmann equation of noisy chains, in time, in space and at long wavelengths.
+r"""Solutions of the phonon Boltzmann equation in space and time, and at long wavelengths.
+
+In space the collisions are linear, a :class:`~lattice.kinetic.collisions.Collision` of two legs.
 
 Every collision kernel of :mod:`~lattice.kinetic.noisy` is a short sum of products,
 :math:`R(k, k') = \sum_{ab} G_{ab}\, s^a s'^b` with :math:`s = \sin^2 \pi k` and powers 0 to 2, so that
-a Fourier mode in space is a small determinant.  On a grid of wave numbers the collisions are a symmetric
-matrix, whose eigenvectors take them through any time.
+a Fourier mode in space is a small determinant.
 """
 
 from __future__ import annotations
@@ -18,13 +19,12 @@ from numpy.typing import ArrayLike, NDArray
 from .. import _check
 from .._check import instance, number, reals, shown, steps, work
 from ..chain import Chain
-from ..waves import group_velocity, wave_numbers
+from ._relaxation import propagator, within
 from ._scattering import (
     LARGEST,
     MOST,
     SMALLEST,
     Noise,
-    collision_matrix,
     factors,
     medium_of,
     rate_at,
@@ -32,11 +32,10 @@ from ._scattering import (
     strength,
 )
 from ._zone import zone
+from .collisions import MOST_NODES, Collision
 
-__all__ = ["decay_rate", "evolve", "relax"]
+__all__ = ["decay_rate", "evolve"]
 
-MOST_COLLISIONS = 1e6  # so many leave nine digits of the slowest rates
-MOST_WAVES = 4000  # whose eigenvectors take a minute
 FARTHEST = 1e9  # cells in one step: their number has the digits to say where in the cell
 
 
@@ -45,60 +44,6 @@ def _ascending(times: ArrayLike) -> NDArray[np.float64]:
     if times[-1] > LARGEST:
         raise ValueError(f"times = {shown(times)}; allowed: at most {LARGEST:g}")
     return times
-
-
-def _energies(energy: ArrayLike, times: NDArray[np.float64], ndim: int) -> NDArray[np.float64]:
-    energy = reals("energy", energy)
-    if energy.ndim != ndim or min(energy.shape) < 3 or energy.shape[-1] > MOST_WAVES:
-        allowed = f"{'(n,)' if ndim == 1 else '(places, n)'}, at least 3 of each, n at most {MOST_WAVES}"
-        raise ValueError(f"energy has shape {energy.shape}; allowed: {allowed}")
-    if np.abs(energy).max() > LARGEST:
-        raise ValueError(f"energy = {shown(energy)}; allowed: entries of at most {LARGEST:g}")
-    work("times", times, float(energy.size) * times.size, MOST)
-    return energy
-
-
-def _modes(noise: Noise, n: int, longest: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Eigenvalues and eigenvectors of the collisions of n wave numbers, for times up to `longest`."""
-    if noise.rate * longest > MOST_COLLISIONS:
-        raise ValueError(
-            f"noise.rate = {noise.rate:g} over a time of {longest:g}; allowed: a product of at most "
-            f"{MOST_COLLISIONS:.0e}"
-        )
-    rates, modes = np.linalg.eigh(collision_matrix(noise, n))
-    return np.minimum(rates, 0), modes
-
-
-def relax(noise: Noise, energy: ArrayLike, times: ArrayLike) -> NDArray[np.float64]:
-    r"""The homogeneous equation :math:`\dot W = \int R(k, k') (W(k') - W(k))\, dk'`.
-
-    Eqs. (24) and (66) of Basile, Olla and Spohn.  No time steps, but the eigenvectors of the collisions.
-    At the time t the error is of order :math:`10^{-15}(1 + \gamma t)` of the largest energy.
-
-    Parameters
-    ----------
-    noise : VelocityFlip, VelocityExchange or ThreeSiteRotation
-        The noise and its rate.
-    energy : (n,) array_like
-        W at the wave numbers of `wave_numbers`, at time 0; n from 3 to 4000.
-    times : (m,) array_like
-        Ascending, not negative, in the unit of 1/rate; with the rate γ up to 10⁶/γ.
-
-    Returns
-    -------
-    (m, n) array
-        W at these times; its mean over k, the energy per site, is constant to round-off.
-
-    Raises
-    ------
-    ValueError
-        If an argument is not as stated.
-    """
-    strength(noise)
-    times = _ascending(times)
-    energy = _energies(energy, times, 1)
-    rates, modes = _modes(noise, energy.size, times[-1])
-    return (energy @ modes * np.exp(times[:, None] * rates)) @ modes.T
 
 
 def _shift(W: NDArray[np.float64], distance: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -128,38 +73,37 @@ def _shift(W: NDArray[np.float64], distance: NDArray[np.float64]) -> NDArray[np.
 
 
 def evolve(
-    chain: Chain,
-    noise: Noise,
+    collision: Collision,
+    velocity: ArrayLike,
     energy: ArrayLike,
     times: ArrayLike,
     *,
     spacing: float,
     dt: float,
 ) -> NDArray[np.float64]:
-    r"""The Boltzmann equation :math:`\partial_t W + v\, \partial_x W = \int R(k, k')(W(k') - W(k))\, dk'`.
+    r"""The Boltzmann equation :math:`\partial_t W + v\, \partial_x W = CW` with linear collisions C.
 
-    Eqs. (5) and (25) of Basile, Olla and Spohn, on a ring.  Half a step of collisions, a step of flight,
-    half a step of collisions: of second order in `dt`, of third in `spacing`.  Both halves are exact in
-    time, conserve the energy to round-off and keep W positive.
+    Eqs. (5) and (25) of Basile, Olla and Spohn with those of `noisy.collision`, on a ring.  Half a step of
+    collisions, a step of flight, half a step of collisions: of second order in `dt`, of third in `spacing`.
+    Both halves are exact in time, conserve Σ m W to round-off and keep W positive.
 
-    The wave number 0 is one of the n, and without a pin it neither flies nor, with noise that keeps the
-    momentum, is it scattered: the share 1/n of a start that fills all wave numbers stays where it is.
+    Of the n wave numbers of a chain 0 is one, and without a pin it neither flies nor, with noise that keeps
+    the momentum, is it scattered: the share 1/n of a start that fills all wave numbers stays where it is.
 
     Parameters
     ----------
-    chain : Chain
-        A uniform chain, for the group velocity.
-    noise : VelocityFlip, VelocityExchange or ThreeSiteRotation
-        The noise and its rate.
+    collision : Collision
+        A linear one, of at most 4000 nodes; they may have strength 0.
+    velocity : (n,) array_like
+        v of its nodes, the `group_velocity` at their wave numbers for example.
     energy : (places, n) array_like
-        W at time 0: averages over cells of width `spacing`, at the n wave numbers of `wave_numbers`;
-        3 places or more, n from 3 to 4000.
+        W at time 0: averages over cells of width `spacing`, not negative; 3 places or more.
     times : (m,) array_like
         Ascending, not negative.
     spacing : float
         Width of a cell, in sites.
     dt : float
-        Longest time step.  A phonon may cross any number of cells in a step, and jump 10⁶ times.
+        Longest time step.  A phonon may cross any number of cells in a step, and collide 10⁷ times.
 
     Returns
     -------
@@ -170,34 +114,43 @@ def evolve(
     ValueError
         If an argument is not as stated.
     """
-    instance("chain", chain, Chain, "a Chain")
-    strength(noise)
+    instance("collision", collision, Collision, "a Collision")
+    n = len(collision.measure)
+    if not collision.is_linear or n > MOST_NODES:
+        raise ValueError(
+            f"collision = {shown(collision)}; allowed: a linear one of at most {MOST_NODES} nodes"
+        )
+    v = reals("velocity", velocity)
+    if v.shape != (n,) or np.abs(v).max() > LARGEST:
+        raise ValueError(f"velocity = {shown(v)}; allowed: {n} numbers of at most {LARGEST:g}")
     times = _ascending(times)
-    W = _energies(energy, times, 2)
-    if (W < 0).any():
-        raise ValueError(f"energy = {shown(W)} has negative entries; allowed: none")
-    spacing, dt, n = scale("spacing", spacing), scale("dt", dt), W.shape[1]
+    W = reals("energy", energy)
+    if W.ndim != 2 or len(W) < 3 or W.shape[1] != n:
+        raise ValueError(f"energy has shape {W.shape}; allowed: (places, {n}), at least 3 places")
+    if (W < 0).any() or W.max() > LARGEST:
+        raise ValueError(f"energy = {shown(W)}; allowed: entries from 0 to {LARGEST:g}")
+    work("times", times, float(W.size) * times.size, MOST)
+    spacing, dt = scale("spacing", spacing), scale("dt", dt)
     counts, sizes = steps(times, dt)
     work("dt", dt, counts.sum(), 1e12 / max(W.size, 10_000))
-    velocity = group_velocity(chain, wave_numbers(n))
-    crossed = np.abs(velocity).max() * min(dt, times[-1]) / spacing
+    longest = min(dt, times[-1])
+    crossed = np.abs(v).max() * longest / spacing
     if crossed > FARTHEST:
         raise ValueError(
             f"spacing = {spacing:g} is crossed {crossed:.1e} times in a step; allowed: {FARTHEST:.0e} cells"
         )
-    rates, modes = _modes(noise, n, min(dt, times[-1]))
+    within(collision, "dt", longest)
 
     @lru_cache(maxsize=4)  # intervals that rounding alone tells apart share a matrix
     def collisions(time: float) -> NDArray[np.float64]:
-        found = np.maximum((modes * np.exp(time * rates)) @ modes.T, 0)  # below 0 by rounding alone
-        return found / found.sum(axis=1, keepdims=True)
+        return propagator(collision, time)
 
     out = np.empty((times.size, *W.shape))
     for i, (count, h) in enumerate(zip(counts, sizes, strict=True)):
         if count > 0:
             half = collisions(float(f"{h / 2:.12g}"))
             for _ in range(int(count)):
-                W = _shift(W @ half, velocity * h / spacing) @ half
+                W = _shift(W @ half, v * h / spacing) @ half
         out[i] = W
     return out
 

@@ -15,6 +15,7 @@ import sympy
 from lattice import Bond, Chain, Pin, ThreeSiteRotation
 from lattice.kinetic import noisy, transport
 from lattice.micro import moments
+from lattice.waves import group_velocity
 
 SITES = 14
 MIDDLE = 6
@@ -388,7 +389,8 @@ def test_bos_25_package(claim):
     k = np.arange(n) / n
     begin = np.outer(np.exp(-(x**2) / (2 * WIDTH**2)), g(k))
     chain = Chain(8, Bond(chi=1.0), Pin(chi=pin))
-    (W,) = transport.evolve(chain, ROTATION, begin, [UNTIL], spacing=h, dt=1 / 32)
+    collision = noisy.collision(chain, ROTATION, n)
+    (W,) = transport.evolve(collision, group_velocity(chain, k), begin, [UNTIL], spacing=h, dt=1 / 32)
     for shift in (2, 5):
         hat = h * np.exp(-2j * np.pi * shift / LENGTH * x) @ W / np.sinc(shift / LENGTH * h)
         tested = hat @ np.exp(2j * np.pi * np.outer(k, TESTED_Z)) / n

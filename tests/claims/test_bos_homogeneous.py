@@ -1,7 +1,7 @@
 """Basile, Olla and Spohn: the homogeneous limit (theorems 4 and 10), its exact equations, the response.
 
 Three routes: second moments of particles (`micro.moments`), the equations of W and Y as matrices written
-out here from the printed kernel, and `kinetic.transport.relax`.  Signs are settled on a small ring whose
+out here from the printed kernel, and `kinetic.noisy.collision`.  Signs are settled on a small ring whose
 generator is a dense matrix, built from the vector fields (11) and nothing else.
 """
 
@@ -9,7 +9,7 @@ import numpy as np
 import scipy.linalg
 
 from lattice import Bond, Chain, Pin, ThreeSiteRotation
-from lattice.kinetic import transport
+from lattice.kinetic import noisy
 from lattice.micro import moments
 
 GAMMA, EPSILON, PIN = 0.7, 0.4, 1.3  # of the small ring
@@ -18,6 +18,12 @@ N = 8  # its sites
 
 def ring(n, pin=1.0):
     return Chain(n=n, bond=Bond(chi=1.0), pin=Pin(chi=pin))
+
+
+def relax(W0, times):
+    """The Boltzmann equation of the rotation at rate 1."""
+    n = len(W0)
+    return noisy.collision(ring(n), ThreeSiteRotation(1.0), n).relax(W0, times)
 
 
 def numbers(n, pin):
@@ -263,7 +269,7 @@ def test_bos_66_relaxation(claim, record):
     times, values = [1.0, 4.0], {}
     for n in (64, 256):
         W0 = 1 + np.cos(2 * np.pi * np.arange(n) / n)
-        values[n] = transport.relax(ThreeSiteRotation(1.0), W0, times)[:, [n // 4, n // 2]].ravel()
+        values[n] = relax(W0, times)[:, [n // 4, n // 2]].ravel()
     n = 64
     W0 = 1 + np.cos(2 * np.pi * np.arange(n) / n)
     dense = np.array([scipy.linalg.expm(collisions(n) * t) @ W0 for t in times])[:, [n // 4, n // 2]].ravel()
@@ -279,7 +285,7 @@ def test_bos_66_relaxation(claim, record):
     # no exponential: every wave but k = 0 approaches equipartition like (4πγt)^(-1/2)
     n = 512
     W0 = 1 + np.cos(2 * np.pi * np.arange(n) / n)
-    late = transport.relax(ThreeSiteRotation(1.0), W0, [250.0, 1000.0])
+    late = relax(W0, [250.0, 1000.0])
     for k in (n // 4, n // 2):
         lacking = 1 - late[:, k]
         claim.agrees(lacking, 1 / np.sqrt(4 * np.pi * np.array([250.0, 1000.0])), rtol=2e-3)
@@ -310,7 +316,7 @@ def test_bos_65_sup_error(claim, record):
     """The deviation at finite ε by particles and by the pair, and its order from Y₀ = 0: ε²."""
     n, times = 64, np.arange(401) / 100
     W0 = 1 + np.cos(2 * np.pi * np.arange(n) / n)
-    limit = transport.relax(ThreeSiteRotation(1.0), W0, times)
+    limit = relax(W0, times)
     start = np.concatenate([W0, np.zeros(2 * n)])
     found = []
     for epsilon in (0.2, 0.1, 0.05):
@@ -353,7 +359,7 @@ def test_bos_65_leading_term(claim):
         ratios = []
         for epsilon in (0.01, 0.005):
             W = followed(pair_matrix(n, epsilon, pin=pin), start, 0.01 * epsilon, 800)[:, :n]
-            limit = transport.relax(ThreeSiteRotation(1.0), W0, epsilon * phases)
+            limit = relax(W0, epsilon * phases)
             ratios.append((W - limit) / epsilon**2)
         found = 2 * ratios[1] - ratios[0]  # the next order drops out
         claim.agrees(found, ours, rtol=1e-2, floor=1.0)  # uniformly in k and t

@@ -20,7 +20,7 @@ from lattice import (
     VelocityFlip,
 )
 from lattice.kinetic import noisy
-from lattice.waves import group_velocity
+from lattice.waves import group_velocity, wave_numbers
 
 NOISES = (VelocityFlip(0.7), VelocityExchange(0.7), ThreeSiteRotation(0.7))
 EXCHANGE, ROTATION = NOISES[1:]
@@ -452,3 +452,36 @@ def test_wave_numbers_of_any_size_are_periodic():
     assert (noisy.rate(UNIT, np.stack([far, far], axis=-1)) == 0).all()
     np.testing.assert_allclose(noisy.rate(ROTATION, 2.0**40 + 0.25), noisy.rate(ROTATION, 0.25), rtol=1e-15)
     np.testing.assert_allclose(noisy.rate(EXCHANGE, -1e-150), 2.8 * math.pi**2 * 1e-300, rtol=1e-14)
+
+
+@pytest.mark.parametrize("n", [3, 8])
+@pytest.mark.parametrize("noise", NOISES)
+def test_collisions_of_a_chain_are_the_collision_matrix(noise, n):
+    """Any real occupations, and the energy per site is their only invariant."""
+    collision = noisy.collision(Chain(8), noise, n)
+    W = np.random.default_rng(4).normal(size=n)
+    matrix = noisy.collision_matrix(noise, n)
+    np.testing.assert_allclose(collision.rate_of_change(W), matrix @ W, atol=1e-13)
+    np.testing.assert_allclose(collision.jacobian(np.ones(n)), matrix, atol=1e-13)
+    np.testing.assert_array_equal(collision.nodes, wave_numbers(n))
+    np.testing.assert_allclose(collision.moments(np.arange(1.0, n + 1)), (n + 1) / 2)
+
+
+@pytest.mark.parametrize("d", [2, 3])
+def test_collisions_of_a_crystal(d):
+    """A phonon loses at the rate φ, and jumps to each of the other polarisations with density R/(d - 1)."""
+    n, pairs = 4, PairRotation(0.7)
+    collision = noisy.collision(Crystal((5,) * d), pairs, n)
+    k = wave_numbers((n,) * d).reshape(-1, d)
+    W = np.random.default_rng(5).normal(size=(d, n**d))
+    gain = (W.sum(axis=0) - W) @ noisy.kernel(pairs, k[:, None], k) / n**d / (d - 1)
+    expected = gain - noisy.rate(pairs, k) * W
+    np.testing.assert_allclose(collision.rate_of_change(W.ravel()), expected.ravel(), atol=1e-12)
+    np.testing.assert_array_equal(collision.nodes.reshape(d, -1, d), np.tile(k, (d, 1, 1)))
+    np.testing.assert_array_equal(collision.branch.reshape(d, -1)[:, 0], np.arange(d))
+    later = collision.relax(W.ravel(), [0.0, 0.1, 1e5])
+    np.testing.assert_allclose(later[0], W.ravel(), atol=1e-12)
+    np.testing.assert_allclose(later.sum(axis=1), W.sum(), atol=1e-8 * np.abs(W).sum())
+    still = (k == 0).all(axis=1)
+    np.testing.assert_allclose(later[2].reshape(d, -1)[:, still], W[:, still], atol=1e-8)
+    np.testing.assert_allclose(later[2].reshape(d, -1)[:, ~still], W[:, ~still].mean(), atol=1e-8)

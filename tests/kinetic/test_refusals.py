@@ -19,6 +19,7 @@ from lattice import (
     VelocityFlip,
 )
 from lattice.kinetic import ballistic, flights, noisy, transport
+from lattice.kinetic.collisions import Collision
 
 EXCHANGE, ROTATION = VelocityExchange(0.7), ThreeSiteRotation(0.7)
 PINNED = Chain(8, pin=Pin(chi=1.0))
@@ -35,10 +36,12 @@ def test_noises_that_are_refused():
         lambda noise: noisy.kernel(noise, k, k),
         lambda noise: noisy.rate(noise, k),
         lambda noise: noisy.collision_matrix(noise, 4),
+        lambda noise: noisy.collision(chain, noise, 4),
         lambda noise: noisy.conductivity(chain, noise),
         lambda noise: noisy.current_correlation(chain, noise, 1.0),
         lambda noise: noisy.tail(chain, noise),
         noisy.isolated_eigenvalue,
+        lambda noise: noisy.collision(SHEET, noise, 4),
         lambda noise: noisy.conductivity(SHEET, noise),
         lambda noise: noisy.current_correlation(SHEET, noise, 1.0),
         lambda noise: noisy.tail(SHEET, noise),
@@ -51,10 +54,10 @@ def test_noises_that_are_refused():
             for kind in (ThreeSiteRotation, PairRotation):
                 with pytest.raises(ValueError, match=r"noise.* = .*; allowed: .*(a |number from 1e-15 to)"):
                     call(kind(strength))
-    for call in (*calls[2:7], lambda noise: transport.relax(noise, np.ones(6), [1.0])):
+    for call in calls[2:8]:
         with pytest.raises(ValueError, match=r"noise = PairRotation.*; allowed: a "):
             call(PAIRS)
-    for call in calls[7:]:
+    for call in calls[8:]:
         with pytest.raises(ValueError, match=r"noise = ThreeSiteRotation.*; allowed: a PairRotation"):
             call(ROTATION)
     with pytest.raises(
@@ -157,41 +160,37 @@ def test_crystals_that_are_refused():
             call(Crystal((4, 4), Bond()), PAIRS)
 
 
+def test_collisions_that_are_refused():
+    for n in (2, 3.0, True, None, 4001, 10**400):
+        with pytest.raises(ValueError, match=r"n = .*; allowed: an integer at least 3 and at most 4000"):
+            noisy.collision(PINNED, ROTATION, n)
+    for medium, n in ((SHEET, 45), (BLOCK, 12)):
+        with pytest.raises(ValueError, match=r"n = .* needs 4\.\de\+03 steps; allowed: at most 4e\+03"):
+            noisy.collision(medium, PAIRS, n)
+
+
 def test_boltzmann_refuses():
-    good, box = np.ones(6), np.ones((5, 4))
+    box, v = np.ones((5, 4)), np.array([0.0, 1.0, 0.0, -1.0])
+    four = noisy.collision(PINNED, ROTATION, 4)
     grid = {"spacing": 1.0, "dt": 0.1}
 
-    def evolve(chain=PINNED, noise=ROTATION, energy=box, times=(1.0,), **rest):
-        return transport.evolve(chain, noise, energy, times, **(grid | rest))
+    def evolve(collision=four, velocity=v, energy=box, times=(1.0,), **rest):
+        return transport.evolve(collision, velocity, energy, times, **(grid | rest))
 
-    for noise in (StretchFlip(1.0), PINNED, None):
-        with pytest.raises(ValueError, match=r"noise = .*; allowed: a VelocityFlip"):
-            transport.relax(noise, good, [1.0])
-        with pytest.raises(ValueError, match=r"noise = .*; allowed: a VelocityFlip"):
-            evolve(noise=noise)
+    evolve()
+    both = Collision(four.nodes, four.measure, four.invariants, [[[0], [1], [0], [1]]], [1, 1, -1, -1], [1.0])
+    for collision in (ROTATION, PINNED, None, both):
+        with pytest.raises(ValueError, match=r"collision = .*; allowed: a (Collision|linear one)"):
+            evolve(collision)
+    for velocity in (v[:3], 1.0, [v], 1e300 * v, [0.0, math.nan, 0.0, 0.0], None):
+        with pytest.raises(ValueError, match=r"velocity (=|has) .*; allowed"):
+            evolve(velocity=velocity)
     for times in ([], [1.0, 0.5], [-1.0], [math.inf], [1e61], "1", None, [1j], [[1.0], [1.0, 2.0]], [[1.0]]):
         with pytest.raises(ValueError, match=r"times (=|has) .*; allowed"):
-            transport.relax(ROTATION, good, times)
-        with pytest.raises(ValueError, match=r"times (=|has) .*; allowed"):
             evolve(times=times)
-    for energy in (
-        np.ones(2),
-        np.ones((3, 3)),
-        [1.0, math.nan, 1.0],
-        [1e61, 0, 0],
-        "111",
-        None,
-        [1j, 0, 0],
-        1.0,
-    ):
-        with pytest.raises(ValueError, match=r"energy (=|has) .*; allowed"):
-            transport.relax(ROTATION, energy, [1.0])
     for energy in (np.ones((2, 4)), np.ones((4, 2)), np.ones(4), -box, 1e300 * box, box + 0j, box > 0, None):
         with pytest.raises(ValueError, match=r"energy (=|has) .*; allowed"):
             evolve(energy=energy)
-    for chain in (None, ROTATION, Chain(8, Bond(chi=[1.0] * 7 + [2.0]))):
-        with pytest.raises(ValueError, match=r"chain .*; allowed"):
-            evolve(chain=chain)
     for name in ("spacing", "dt"):
         for value in (0.0, -1.0, math.nan, "1", True, None, 1j, [1.0], 1e300, 1e-300):
             with pytest.raises(ValueError, match=rf"{name} = .*; allowed"):
@@ -199,22 +198,24 @@ def test_boltzmann_refuses():
 
 
 def test_boltzmann_refuses_to_work_for_ever():
-    box = np.ones((5, 4))
+    box, v = np.ones((5, 4)), np.array([0.0, 1.0, 0.0, -1.0])
+    four = noisy.collision(PINNED, ROTATION, 4)
+    evolve = partial(transport.evolve, four, v, box)
     with pytest.raises(ValueError, match=r"dt = 1e-14 needs 1\.0e\+14 steps; allowed: at most 1e\+08"):
-        transport.evolve(PINNED, ROTATION, box, [1.0], spacing=1.0, dt=1e-14)
+        evolve([1.0], spacing=1.0, dt=1e-14)
     with pytest.raises(ValueError, match=r"dt = 1e-07 needs 3\.0e\+08 steps; allowed: at most 1e\+08"):
-        transport.evolve(PINNED, ROTATION, box, [10.0, 10.0, 20.0, 30.0], spacing=1.0, dt=1e-7)
+        evolve([10.0, 10.0, 20.0, 30.0], spacing=1.0, dt=1e-7)
     with pytest.raises(ValueError, match=r"spacing = 1e-12 is crossed .* times in a step; allowed"):
-        transport.evolve(PINNED, ROTATION, box, [1.0], spacing=1e-12, dt=1.0)
+        evolve([1.0], spacing=1e-12, dt=1.0)
     with pytest.raises(ValueError, match=r"spacing = 1e-10 is crossed .* times in a step; allowed: 1e\+09"):
-        transport.evolve(PINNED, ROTATION, box, [1.0], spacing=1e-10, dt=1.0)
-    (found,) = transport.evolve(PINNED, ROTATION, box, [1.0], spacing=1.0, dt=1e15)  # one step of 1
+        evolve([1.0], spacing=1e-10, dt=1.0)
+    (found,) = evolve([1.0], spacing=1.0, dt=1e15)  # one step of 1
     np.testing.assert_allclose(found, 1, rtol=1e-12)
-    late = np.broadcast_to(1.0, 10**7)
+    late = np.broadcast_to(1.0, 10**8)
     with pytest.raises(ValueError, match=r"times = .* needs .* steps; allowed"):
-        transport.evolve(PINNED, ROTATION, np.ones((10, 10)), late, spacing=1.0, dt=1.0)
+        evolve(late, spacing=1.0, dt=1.0)
     with pytest.raises(ValueError, match=r"times = .* needs .* steps; allowed"):
-        transport.relax(ROTATION, np.ones(100), late)
+        noisy.collision(PINNED, ROTATION, 5).relax(np.ones(5), late)
 
 
 def test_decay_rate_refuses():
