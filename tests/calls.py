@@ -304,6 +304,12 @@ def calls():
             "map": map,
         },
         "kinetic.noisy.collision": {"medium": ring, "noise": rotation, "n": 4},
+        "kinetic.four_phonon.collision": {
+            "chain": Chain(4, Bond(chi=1.0), Pin(chi=1.0, beta=0.5)),
+            "nodes": 4,
+            "samples": 8,
+            "statistics": "bose-einstein",
+        },
         "kinetic.noisy.collision_matrix": {"noise": rotation, "n": 4},
         "kinetic.noisy.conductivity": {"medium": ring, "noise": rotation},
         "kinetic.noisy.current_correlation": {"medium": ring, "noise": rotation, "times": times},

@@ -1,5 +1,5 @@
 """What distributions do: phonons as a gas."""
 
-from . import ballistic, collisions, flights, noisy, resonance, transport
+from . import ballistic, collisions, flights, four_phonon, noisy, resonance, transport
 
-__all__ = ["ballistic", "collisions", "flights", "noisy", "resonance", "transport"]
+__all__ = ["ballistic", "collisions", "flights", "four_phonon", "noisy", "resonance", "transport"]
