@@ -37,7 +37,6 @@ UNMENDED = {
         *("1.05", "1.00", "0.999", "3.09", "2.6", "4.4"),
     ],
     "book/noisy-chains/conductivity.md": ["0.60", "1.13"],
-    "book/noisy-chains/harmonic-chain.md": ["0.7", "2.1", "1.6"],
     "book/noisy-chains/noise-that-conserves.md": ["1.5"],
     "book/wigner-limits/appendix-wigner.md": ["0.75", "0.25"],
     "book/wigner-limits/boltzmann-equation.md": ["1.74", "2.7"],
