@@ -169,7 +169,7 @@ class Collision:
 
     @property
     def is_linear(self) -> bool:
-        """Whether the rates are linear in n: one leg in, one leg out, each on a node, and no offset."""
+        """Whether the rates are linear in n, with a leg in and a leg out, both on nodes, and no offset."""
         return self.node.shape[1:] == (2, 1) and self.sign.sum() == 0 and self.offset is None
 
     @cached_property

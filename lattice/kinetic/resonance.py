@@ -258,8 +258,8 @@ def decays(crystal: Crystal, k: ArrayLike) -> ThreePhonons:
               E_\pm = s\, (\omega_T(1/2) \pm \omega_T(0)) .
 
     For E ≥ E₊ both mean ω₁ + ω₂ = E, for E ≤ E₋ both mean \|ω₁ - ω₂\| = E, and in between there is none.
-    Without pins they are :math:`\cos rac{\pi\delta}2 = \sqrt{\chi_L/\chi_T} \cos rac{\pi k}2` if
-    k₁ + k₂ = k, and :math:`\sqrt{\chi_L/\chi_T} \sin rac{\pi k}2` if k₁ + k₂ = k + 1.
+    Without pins they are :math:`\cos \frac{\pi\delta}2 = \sqrt{\chi_L/\chi_T} \cos \frac{\pi k}2` if
+    k₁ + k₂ = k, and :math:`\sqrt{\chi_L/\chi_T} \sin \frac{\pi k}2` if k₁ + k₂ = k + 1.
     The Jacobian is :math:`2\pi\chi_T \sin\pi\delta\, \sqrt{\ldots}/(\omega_L\omega_1\omega_2)`, with the same
     root; it vanishes where k₁ = k₂ and where two roots meet.
     """
