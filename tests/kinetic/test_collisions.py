@@ -294,3 +294,22 @@ def test_a_run_that_is_stuck_keeps_what_it_has(monkeypatch):
         three_waves("rayleigh-jeans").relax(start(), [0.0, 1e-4, 1e6])
     assert 1 <= len(caught.value.partial) < 3
     assert_allclose(caught.value.partial[0], start())
+
+
+def test_a_matrix_serves_both_stages_of_a_step(monkeypatch):
+    from lattice.kinetic import _relaxation
+
+    count = {"stage": 0, "matrix": 0}
+
+    def counted(name, function):
+        def call(*args):
+            count[name] += 1
+            return function(*args)
+
+        return call
+
+    monkeypatch.setattr(_relaxation, "_stage", counted("stage", _relaxation._stage))
+    monkeypatch.setattr(_relaxation, "_factors", counted("matrix", _relaxation._factors))
+    three_waves("bose-einstein").relax(start(), [2.0])
+    assert count["stage"] > 20
+    assert count["matrix"] < 0.8 * count["stage"]
