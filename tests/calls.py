@@ -321,6 +321,12 @@ def calls():
         "kinetic.resonance.decays": {"crystal": plane, "k": k},
         "kinetic.resonance.four_phonons": {"chain": ring, "k1": k, "k3": k[::-1].copy()},
         "kinetic.resonance.fusions": {"crystal": plane, "k1": k},
+        "kinetic.three_phonon.collision": {
+            "crystal": plane,
+            "nodes": 8,
+            "samples": 16,
+            "statistics": "bose-einstein",
+        },
         "macro.diffusion.heat_kernel": {
             "x": np.array([-1.0, 0.0, 2.0]),
             "time": 1.5,

@@ -1,13 +1,41 @@
 """Sums over a list of interactions: what each does to the nodes that its legs lie on.
 
-The number of legs and that of nodes a leg are the lengths of the tuples `sign` and `across`: known when a
-kernel is compiled, so that the loops over them are unrolled.  A leg lies on one node, `across` has length 1
-and `weight` no entries; or it is the combination `weight` of some.
+The legs that an interaction empties come first, then those that it fills.  How many there are, and on how
+many nodes a leg lies, are the lengths of the tuples `out`, `into` and `across`: known when a kernel is
+compiled, so that the loops over them are unrolled.  A leg lies on one node, `across` has length 1 and
+`weight` no entries; or it is the combination `weight` of some.
 """
 
 import math
 
-from . import inlined, jit
+import numpy as np
+
+from . import as_bits, as_float, fused_inner, inlined, jit, wide
+
+BLOCK = 128  # interactions at a time, in the first-level cache
+PER_LOG2 = 1 / math.log(2)
+LOG2_HIGH, LOG2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+ROUNDED = (
+    1.5 * 2.0**52 + 1023.0
+)  # added to an integer it leaves the exponent of 2 to that power in the low bits
+FARTHEST = 708.0  # whose exponential is a normal number
+
+
+@fused_inner
+def _exponentials(y, out):
+    """exp(-y) of a vector, to two units in the last place: a power of 2 times a series.
+
+    Not in place: LLVM would not know that it may do several at once.
+    """
+    wide()
+    for i in range(y.size):
+        x = min(max(-y[i], -FARTHEST), FARTHEST)
+        k = np.rint(x * PER_LOG2)
+        r = (x - k * LOG2_HIGH) - k * LOG2_LOW
+        p = 1 / 40320 + r * (1 / 362880 + r * (1 / 3628800 + r * (1 / 39916800 + r * (1 / 479001600))))
+        p = 1 / 24 + r * (1 / 120 + r * (1 / 720 + r * (1 / 5040 + r * p)))
+        p = 1.0 + r * (1.0 + r * (1 / 2 + r * (1 / 6 + r * p)))
+        out[i] = p * as_float(as_bits(k + ROUNDED) << np.uint64(52))
 
 
 @inlined
@@ -22,39 +50,11 @@ def _leg(y, node, weight, across, r, leg):
 
 
 @inlined
-def _factor(y, z, node, across, r, leg):
+def _factor(y, z, node, weight, across, r, leg):
     """exp(-y) of a leg, which is known where the leg is a node."""
-    return z[node[r, leg, 0]] if len(across) == 1 else math.exp(-y)
-
-
-@inlined
-def _waves(y, node, weight, sign, across, strength, offset, r):
-    """Affinity of an interaction of waves and its strength times all occupations 1/y."""
-    affinity = offset[r] if offset.size else 0.0
-    product = 1.0
-    for leg in range(len(sign)):
-        value = _leg(y, node, weight, across, r, leg)
-        affinity += sign[leg] * value
-        product *= value
-    return affinity, strength[r] / product
-
-
-@inlined
-def _particles(y, z, theta, node, weight, sign, across, strength, offset, r):
-    """Affinity, strength times all 1 + θn, and the products of exp(-y) of what comes in and what goes out."""
-    affinity = offset[r] if offset.size else 0.0
-    back = math.exp(-affinity) if offset.size else 1.0
-    forth, product = 1.0, 1.0
-    for leg in range(len(sign)):
-        value = _leg(y, node, weight, across, r, leg)
-        factor = _factor(value, z, node, across, r, leg)
-        affinity += sign[leg] * value
-        product *= 1.0 - theta * factor
-        if sign[leg] > 0:
-            back *= factor
-        else:
-            forth *= factor
-    return affinity, strength[r] / product, forth, back
+    if len(across) == 1:
+        return z[node[r, leg, 0]]
+    return math.exp(-_leg(y, node, weight, across, r, leg))
 
 
 @inlined
@@ -67,95 +67,190 @@ def _scatter(change, amount, node, weight, across, r, leg):
             change[node[r, leg, j]] += weight[r, leg, j] * amount
 
 
+@inlined
+def _fill(change, rate, node, weight, out, into, across, r):
+    """What an interaction of this rate does."""
+    for leg in range(len(out)):
+        _scatter(change, -rate, node, weight, across, r, leg)
+    for leg in range(len(into)):
+        _scatter(change, rate, node, weight, across, r, len(out) + leg)
+
+
+@inlined
+def _waves(y, node, weight, out, into, across, strength, offset, r):
+    """Affinity of an interaction, and its strength times all occupations 1/y of waves."""
+    affinity = offset[r] if offset.size else 0.0
+    product = 1.0
+    for leg in range(len(out)):
+        value = _leg(y, node, weight, across, r, leg)
+        affinity -= value
+        product *= value
+    for leg in range(len(into)):
+        value = _leg(y, node, weight, across, r, len(out) + leg)
+        affinity += value
+        product *= value
+    return affinity, strength[r] / product
+
+
+@inlined
+def _particles(y, z, theta, node, weight, out, into, across, strength, offset, r):
+    """Strength times all 1 + θn, and the products of exp(-y) of what goes out and what comes in."""
+    forth, back, product = 1.0, 1.0, 1.0
+    for leg in range(len(out)):
+        factor = _factor(y, z, node, weight, across, r, leg)
+        forth *= factor
+        product *= 1.0 - theta * factor
+    for leg in range(len(into)):
+        factor = _factor(y, z, node, weight, across, r, len(out) + leg)
+        back *= factor
+        product *= 1.0 - theta * factor
+    if offset.size:
+        back *= math.exp(-offset[r])
+    return strength[r] / product, forth, back
+
+
 @jit
-def sweep_waves(y, node, weight, sign, across, strength, offset, change):
-    """Add to `change` what all interactions do; return the production of entropy and its least term."""
-    total, least = 0.0, math.inf
+def sweep_waves(y, node, weight, out, into, across, strength, offset, change):
+    """Add to `change` what all interactions do."""
     for r in range(node.shape[0]):
-        affinity, common = _waves(y, node, weight, sign, across, strength, offset, r)
-        rate = common * affinity
-        total += affinity * rate
-        least = min(least, affinity * rate)
-        for leg in range(len(sign)):
-            _scatter(change, sign[leg] * rate, node, weight, across, r, leg)
-    return total, least
+        affinity, common = _waves(y, node, weight, out, into, across, strength, offset, r)
+        _fill(change, common * affinity, node, weight, out, into, across, r)
 
 
 @jit
-def sweep_particles(y, z, theta, node, weight, sign, across, strength, offset, change):
-    """As `sweep_waves`, with z = exp(-y)."""
-    total, least = 0.0, math.inf
+def sweep_on_nodes(n, crowd, node, weight, out, into, across, strength, offset, change):
+    """As `sweep_waves`, of particles with their legs on nodes, with n and crowd = 1 + θn."""
     for r in range(node.shape[0]):
-        affinity, common, forth, back = _particles(
-            y, z, theta, node, weight, sign, across, strength, offset, r
-        )
-        rate = common * (forth - back)
-        total += affinity * rate
-        least = min(least, affinity * rate)
-        for leg in range(len(sign)):
-            _scatter(change, sign[leg] * rate, node, weight, across, r, leg)
-    return total, least
+        forth, back = strength[r], strength[r]
+        for leg in range(len(out)):
+            i = node[r, leg, 0]
+            forth *= n[i]
+            back *= crowd[i]
+        for leg in range(len(into)):
+            i = node[r, len(out) + leg, 0]
+            forth *= crowd[i]
+            back *= n[i]
+        if offset.size:
+            back *= math.exp(-offset[r])
+        _fill(change, forth - back, node, weight, out, into, across, r)
+
+
+@fused_inner
+def _rates(z, theta, strength, balance, out, into, rate):
+    """The rates of a block from the exp(-y) of its legs."""
+    wide()
+    for r in range(strength.size):
+        forth, back, product = 1.0, balance[r], 1.0
+        for leg in range(len(out)):
+            forth *= z[leg, r]
+            product *= 1.0 - theta * z[leg, r]
+        for leg in range(len(into)):
+            back *= z[len(out) + leg, r]
+            product *= 1.0 - theta * z[len(out) + leg, r]
+        rate[r] = strength[r] * (forth - back) / product
 
 
 @jit
-def loss_waves(y, node, weight, sign, across, strength, offset, loss):
+def sweep_between(y, theta, node, weight, out, into, across, strength, offset, change):
+    """As `sweep_waves`, of particles with their legs between nodes: the exponentials a block at a time."""
+    legs = np.zeros((len(out) + len(into), BLOCK))
+    z, balance, rate = np.empty_like(legs), np.ones(BLOCK), np.empty(BLOCK)
+    for begin in range(0, node.shape[0], BLOCK):
+        nodes, shares = node[begin : begin + BLOCK], weight[begin : begin + BLOCK]
+        for r in range(nodes.shape[0]):
+            for leg in range(len(out) + len(into)):
+                legs[leg, r] = _leg(y, nodes, shares, across, r, leg)
+        _exponentials(legs.reshape(-1), z.reshape(-1))
+        if offset.size:
+            _exponentials(offset[begin : begin + BLOCK], balance)
+        _rates(z, theta, strength[begin : begin + BLOCK], balance, out, into, rate)
+        for r in range(nodes.shape[0]):
+            _fill(change, rate[r], nodes, shares, out, into, across, r)
+
+
+@jit
+def produce_waves(y, node, weight, out, into, across, strength, offset):
+    """The production of entropy, of which no term is negative."""
+    total = 0.0
+    for r in range(node.shape[0]):
+        affinity, common = _waves(y, node, weight, out, into, across, strength, offset, r)
+        total += common * affinity * affinity
+    return total
+
+
+@jit
+def produce_particles(y, z, theta, node, weight, out, into, across, strength, offset):
+    """As `produce_waves`, with z = exp(-y)."""
+    total = 0.0
+    for r in range(node.shape[0]):
+        affinity, _ = _waves(y, node, weight, out, into, across, strength, offset, r)
+        common, forth, back = _particles(y, z, theta, node, weight, out, into, across, strength, offset, r)
+        total += common * (forth - back) * affinity
+    return total
+
+
+@jit
+def loss_waves(y, node, weight, out, into, across, strength, offset, loss):
     """Add to `loss` the L of a change G - L n of each leg."""
     for r in range(node.shape[0]):
-        affinity, common = _waves(y, node, weight, sign, across, strength, offset, r)
-        for leg in range(len(sign)):
+        affinity, common = _waves(y, node, weight, out, into, across, strength, offset, r)
+        for leg in range(len(out) + len(into)):
             value = _leg(y, node, weight, across, r, leg)
-            amount = common * value * (value - sign[leg] * affinity)
-            _scatter(loss, amount, node, weight, across, r, leg)
+            other = value + affinity if leg < len(out) else value - affinity
+            _scatter(loss, common * value * other, node, weight, across, r, leg)
 
 
 @jit
-def loss_particles(y, z, theta, node, weight, sign, across, strength, offset, loss):
+def loss_particles(y, z, theta, node, weight, out, into, across, strength, offset, loss):
     """As `loss_waves`, with z = exp(-y)."""
     for r in range(node.shape[0]):
-        _, common, forth, back = _particles(y, z, theta, node, weight, sign, across, strength, offset, r)
-        for leg in range(len(sign)):
-            factor = _factor(_leg(y, node, weight, across, r, leg), z, node, across, r, leg)
+        common, forth, back = _particles(y, z, theta, node, weight, out, into, across, strength, offset, r)
+        for leg in range(len(out) + len(into)):
+            factor = _factor(y, z, node, weight, across, r, leg)
             # with n = z/(1 - θz) the rate is affine in the n of this leg
-            gone, come = (back, forth) if sign[leg] > 0 else (forth, back)
+            gone, come = (forth, back) if leg < len(out) else (back, forth)
             amount = common * (1.0 - theta * factor) * (gone / factor - theta * come)
             _scatter(loss, amount, node, weight, across, r, leg)
 
 
 @inlined
-def _outer(matrix, slopes, node, weight, sign, across, r):
+def _outer(matrix, slopes, node, weight, out, into, across, r):
     """Add Σ s_l p_l slope_m p_m of one interaction."""
-    for leg in range(len(sign)):
-        for other in range(len(sign)):
-            amount = sign[leg] * slopes[other]
-            for i in range(len(across)):
-                share = amount * (weight[r, leg, i] if weight.size else 1.0)
-                for j in range(len(across)):
-                    entry = share * (weight[r, other, j] if weight.size else 1.0)
-                    matrix[node[r, leg, i], node[r, other, j]] += entry
+    for leg in range(len(out) + len(into)):
+        for i in range(len(across)):
+            share = weight[r, leg, i] if weight.size else 1.0
+            row = matrix[node[r, leg, i]]
+            for other in range(len(out) + len(into)):
+                amount = -share * slopes[other] if leg < len(out) else share * slopes[other]
+                _scatter(row, amount, node, weight, across, r, other)
 
 
 @jit
-def slopes_waves(y, node, weight, sign, across, strength, offset, symmetric, slopes, matrix):
+def slopes_waves(y, node, weight, out, into, across, strength, offset, symmetric, slopes, matrix):
     """Add the derivatives of the changes by the y of all nodes; their symmetric part at equilibrium."""
     for r in range(node.shape[0]):
-        affinity, common = _waves(y, node, weight, sign, across, strength, offset, r)
-        for leg in range(len(sign)):
-            slopes[leg] = sign[leg] * common
+        affinity, common = _waves(y, node, weight, out, into, across, strength, offset, r)
+        for leg in range(len(out) + len(into)):
+            slopes[leg] = -common if leg < len(out) else common
             if not symmetric:
                 slopes[leg] -= common * affinity / _leg(y, node, weight, across, r, leg)
-        _outer(matrix, slopes, node, weight, sign, across, r)
+        _outer(matrix, slopes, node, weight, out, into, across, r)
 
 
 @jit
-def slopes_particles(y, z, theta, node, weight, sign, across, strength, offset, symmetric, slopes, matrix):
+def slopes_particles(
+    y, z, theta, node, weight, out, into, across, strength, offset, symmetric, slopes, matrix
+):
     """As `slopes_waves`, with z = exp(-y)."""
     for r in range(node.shape[0]):
-        _, common, forth, back = _particles(y, z, theta, node, weight, sign, across, strength, offset, r)
-        for leg in range(len(sign)):
+        common, forth, back = _particles(y, z, theta, node, weight, out, into, across, strength, offset, r)
+        for leg in range(len(out) + len(into)):
             if symmetric:
-                slopes[leg] = sign[leg] * common * (forth + back) / 2
+                half = common * (forth + back) / 2
+                slopes[leg] = -half if leg < len(out) else half
                 continue
-            factor = _factor(_leg(y, node, weight, across, r, leg), z, node, across, r, leg)
+            factor = _factor(y, z, node, weight, across, r, leg)
             crowd = theta * factor / (1.0 - theta * factor)
-            slopes[leg] = common * ((back if sign[leg] > 0 else -forth) - crowd * (forth - back))
-        _outer(matrix, slopes, node, weight, sign, across, r)
+            own = -forth if leg < len(out) else back
+            slopes[leg] = common * (own - crowd * (forth - back))
+        _outer(matrix, slopes, node, weight, out, into, across, r)

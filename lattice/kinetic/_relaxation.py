@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy.linalg
 from numpy.typing import NDArray
 
 GAMMA = 1 - np.sqrt(0.5)  # of the L-stable method of two stages
 NEWTON = 30  # steps at most
 CLOSE = 1e-11  # relative change of y in the last of them
+SHORTER = 0.1  # a move beside the one before, if the matrix still serves
 MOST_STEPS = 20_000
 MOST_COLLISIONS = 1e7  # of a linear one: so many leave eight digits of the slowest rates
 
@@ -46,29 +48,51 @@ def propagator(collision, time: float) -> NDArray[np.float64]:
     return found * (collision.measure / (found @ collision.measure))[:, None]
 
 
+def _factors(collision, n: NDArray, y: NDArray, step: float) -> tuple | None:
+    """What solves with the derivative of a stage's equations by y: factors of the matrix, rows scaled."""
+    matrix = np.diag(collision.measure / collision._stiffness(n)) + step * collision._slopes(y, False)
+    scale = 1 / np.abs(np.diag(matrix))
+    matrix *= scale[:, None]
+    if not np.isfinite(matrix).all():
+        return None
+    lu, pivots, info = scipy.linalg.lapack.dgetrf(matrix)
+    return None if info else (lu, pivots, scale)
+
+
+def _move(collision, factors: tuple, y: NDArray, miss: NDArray) -> tuple[NDArray, float, float]:
+    """A move of y, how much of it is safe, and its size beside y."""
+    bounded = collision.statistics in ("rayleigh-jeans", "bose-einstein")
+    lu, pivots, scale = factors
+    move, share = scipy.linalg.lapack.dgetrs(lu, pivots, miss * scale)[0], 1.0
+    if bounded:  # stay where y > 0
+        share = min(share, 0.9 / max(np.max(-move / y), 0.9))
+    if collision.statistics != "rayleigh-jeans":
+        share = min(share, 8 / max(np.abs(move).max(), 1e-300))
+    return move, share, np.abs(move / np.maximum(np.abs(y), 1e-300 if bounded else 1e-2)).max()
+
+
 @np.errstate(all="ignore")  # a step that leaves the floats is tried again, shorter
-def _stage(collision, base: NDArray, step: float, y: NDArray) -> tuple[NDArray, NDArray] | None:
-    """The y, and its change, with m (n(y) - base) = step · change(y), by Newton's method, or None."""
-    m, bounded = collision.measure, collision.statistics in ("rayleigh-jeans", "bose-einstein")
+def _stage(collision, base: NDArray, step: float, y: NDArray, factors: tuple | None) -> tuple | None:
+    """The y with m (n(y) - base) = step · change(y), its change, and factors, by Newton's method, or None.
+
+    To assemble a matrix costs ten times as much as a change: the factors of one are kept, also for the next
+    stage, as long as each move is much shorter than the one before.
+    """
+    last = np.inf
     for _ in range(NEWTON):
         n, change = collision._occupation(y), collision._change(y)
-        miss = m * (n - base) - step * change
-        matrix = np.diag(m / collision._stiffness(n)) + step * collision._slopes(y, False)
-        scale = 1 / np.abs(np.diag(matrix))
-        if not (np.isfinite(miss).all() and np.isfinite(matrix).all() and np.isfinite(scale).all()):
+        miss = collision.measure * (n - base) - step * change
+        move, share, size = _move(collision, factors, y, miss) if factors else (y, 0.0, np.inf)
+        if share < 1 or not size < SHORTER * last:
+            factors = _factors(collision, n, y, step)
+            if not factors:
+                return None
+            move, share, size = _move(collision, factors, y, miss)
+        if not np.isfinite(size):
             return None
-        try:
-            move = np.linalg.solve(matrix * scale[:, None], miss * scale)
-        except np.linalg.LinAlgError:
-            return None
-        share = 1.0
-        if bounded:  # stay where y > 0
-            share = min(share, 0.9 / max(np.max(-move / y), 0.9))
-        if collision.statistics != "rayleigh-jeans":
-            share = min(share, 8 / max(np.abs(move).max(), 1e-300))
-        y = y + share * move
-        if share == 1 and np.abs(move / np.maximum(np.abs(y), 1e-300 if bounded else 1e-2)).max() < CLOSE:
-            return y, collision._change(y)
+        y, last = y + share * move, size
+        if share == 1 and size < CLOSE:
+            return y, collision._change(y), factors
     return None
 
 
@@ -80,9 +104,9 @@ def march(collision, n: NDArray, times: NDArray, rtol: float, atol: float) -> ND
     for i, goal in enumerate(times):
         while time < goal * (1 - 1e-13):
             step, tries = min(h, goal - time), tries + 1
-            first = _stage(collision, n, GAMMA * step, y)
+            first = _stage(collision, n, GAMMA * step, y, None)
             second = first and _stage(
-                collision, n + (1 - GAMMA) * step * first[1] / m, GAMMA * step, first[0]
+                collision, n + (1 - GAMMA) * step * first[1] / m, GAMMA * step, first[0], first[2]
             )
             if not second:
                 h = step / 4

@@ -174,16 +174,20 @@ class Collision:
 
     @cached_property
     def _list(self) -> tuple:
-        """The interactions as the kernels take them."""
-        weight = NO_WEIGHT if self.weight is None else self.weight
-        offset = NO_OFFSET if self.offset is None else self.offset
+        """The interactions as the kernels take them, the legs that are emptied first."""
+        order = np.argsort(self.sign, kind="stable")
+        node, weight = (
+            x if x is None else np.ascontiguousarray(x[:, order]) for x in (self.node, self.weight)
+        )
+        emptied = int((self.sign < 0).sum())
         return (
-            self.node,
-            weight,
-            tuple(self.sign.tolist()),
-            (0,) * self.node.shape[2],
+            node,
+            NO_WEIGHT if weight is None else weight,
+            (0,) * emptied,
+            (0,) * (len(order) - emptied),
+            (0,) * node.shape[2],
             self.strength,
-            offset,
+            NO_OFFSET if self.offset is None else self.offset,
         )
 
     @cached_property
@@ -244,7 +248,13 @@ class Collision:
     def _change(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
         """m dn/dt."""
         change = np.zeros(len(y))
-        self._run("sweep", y, change)
+        if self.statistics == "rayleigh-jeans":
+            interactions.sweep_waves(y, *self._list, change)
+        elif self.weight is not None:
+            interactions.sweep_between(y, THETA[self.statistics], *self._list, change)
+        else:
+            n = self._occupation(y)
+            interactions.sweep_on_nodes(n, 1 + THETA[self.statistics] * n, *self._list, change)
         return change
 
     def _slopes(self, y: NDArray[np.float64], symmetric: bool) -> NDArray[np.float64]:
@@ -294,8 +304,7 @@ class Collision:
     @finite
     def entropy_production(self, n: ArrayLike) -> float:
         """The rate at which the entropy grows, Σ A R: no term is negative.  It has that of baths."""
-        total, _ = self._run("sweep", self.potential(n), np.zeros(len(self.measure)))
-        return float(total)
+        return float(self._run("produce", self.potential(n)))
 
     @finite
     def moments(self, n: ArrayLike) -> NDArray[np.float64]:

@@ -1,5 +1,7 @@
 """The noun of kinetic: conservation, entropy, equilibria, derivatives and motion, for every statistics."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -86,6 +88,21 @@ def test_against_the_naive_sum(collision):
     )  # fmt: skip
     assert_allclose(collision.rate_of_change(n), change, rtol=1e-11, atol=1e-13)
     assert_allclose(collision.entropy_production(n), production, rtol=1e-11)
+
+
+def test_against_the_naive_sum_over_blocks_and_scales(statistics):
+    """More interactions than the kernels take at a time, and occupations from 1e-90 to almost 1."""
+    collision = three_waves(statistics, 2)
+    many = np.arange(301) % len(collision.strength)
+    node, weight, strength = collision.node[many], collision.weight[many], collision.strength[many]
+    n = np.geomspace(1e-90, 0.99, M)[np.random.default_rng(4).permutation(M)]
+    for offset in (np.zeros(301), np.linspace(-3, 3, 301)):
+        large = dataclasses.replace(collision, node=node, weight=weight, strength=strength, offset=offset)
+        change, production = naive.collide(
+            n.tolist(), collision.measure, node, weight, collision.sign, strength, offset, statistics
+        )
+        assert_allclose(large.rate_of_change(n), change, rtol=1e-9, atol=1e-13 * np.abs(change).max())
+        assert_allclose(large.entropy_production(n), production, rtol=1e-9)
 
 
 def test_invariants_stay_and_entropy_grows(statistics):
@@ -277,3 +294,22 @@ def test_a_run_that_is_stuck_keeps_what_it_has(monkeypatch):
         three_waves("rayleigh-jeans").relax(start(), [0.0, 1e-4, 1e6])
     assert 1 <= len(caught.value.partial) < 3
     assert_allclose(caught.value.partial[0], start())
+
+
+def test_a_matrix_serves_both_stages_of_a_step(monkeypatch):
+    from lattice.kinetic import _relaxation
+
+    count = {"stage": 0, "matrix": 0}
+
+    def counted(name, function):
+        def call(*args):
+            count[name] += 1
+            return function(*args)
+
+        return call
+
+    monkeypatch.setattr(_relaxation, "_stage", counted("stage", _relaxation._stage))
+    monkeypatch.setattr(_relaxation, "_factors", counted("matrix", _relaxation._factors))
+    three_waves("bose-einstein").relax(start(), [2.0])
+    assert count["stage"] > 20
+    assert count["matrix"] < 0.8 * count["stage"]
