@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numba
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
@@ -78,6 +79,22 @@ def _attribute(text: str) -> Callable:
 keep_apart = _attribute("noinline")
 # LLVM takes 256 bits even where the processor has 512.  Must stand in the function of the innermost loop.
 wide = _attribute('"prefer-vector-width"="512"')
+
+
+@intrinsic
+def unshared(typing):
+    """What promises that no array which the calling function writes to is another of its arguments.
+
+    Otherwise whatever is read has to be read again after each store.
+    """
+
+    def generate(context, builder, signature, arguments):
+        for argument in builder.function.args:
+            if isinstance(argument.type, ir.PointerType):
+                argument.add_attribute("noalias")
+        return context.get_dummy_value()
+
+    return types.none(), generate
 
 
 def _bitcast(source: types.Type, target: types.Type) -> Callable:

@@ -43,7 +43,7 @@ BALANCE = 1e-11  # of an invariant over the legs, beside the largest of it
 FEWEST, MOST = 1e-100, 1e100  # of waves or particles on a node, and of a strength or a measure
 MOST_NODES = 4000  # of a matrix whose eigenvectors take a minute
 MOST_NUMBERS = 4e8  # in an array: 3 GB
-NO_WEIGHT, NO_OFFSET = np.empty((0, 0, 0)), np.empty(0)
+NONE = np.empty(0)
 
 
 def _integers(name: str, value: ArrayLike) -> NDArray:
@@ -175,19 +175,18 @@ class Collision:
     @cached_property
     def _list(self) -> tuple:
         """The interactions as the kernels take them, the legs that are emptied first."""
-        order = np.argsort(self.sign, kind="stable")
-        node, weight = (
-            x if x is None else np.ascontiguousarray(x[:, order]) for x in (self.node, self.weight)
-        )
-        emptied = int((self.sign < 0).sum())
+        sorted_already = (np.diff(self.sign) >= 0).all()  # then no copies are needed
+        order = slice(None) if sorted_already else np.argsort(self.sign, kind="stable")
+        node, weight = (x if x is None else x[:, order].ravel() for x in (self.node, self.weight))
+        legs, emptied = len(self.sign), int((self.sign < 0).sum())
         return (
             node,
-            NO_WEIGHT if weight is None else weight,
+            NONE if weight is None else weight,
             (0,) * emptied,
-            (0,) * (len(order) - emptied),
-            (0,) * node.shape[2],
+            (0,) * (legs - emptied),
+            (0,) * self.node.shape[2],
             self.strength,
-            NO_OFFSET if self.offset is None else self.offset,
+            NONE if self.offset is None else self.offset,
         )
 
     @cached_property

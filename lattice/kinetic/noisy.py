@@ -132,7 +132,7 @@ def collision(medium: Chain | Crystal, noise: Noise | PairRotation, n: int) -> C
         measure=np.full(d * waves, 1 / waves),
         invariants=np.ones((1, d * waves)),
         node=legs[:, :, None],
-        sign=[1, -1],
+        sign=[-1, 1],
         strength=R[legs[:, 0] % waves, legs[:, 1] % waves] / (max(d - 1, 1) * waves**2),
         branch=np.arange(d).repeat(waves) if d > 1 else None,
     )

@@ -165,7 +165,7 @@ def test_collisions_that_are_refused():
         with pytest.raises(ValueError, match=r"n = .*; allowed: an integer at least 3 and at most 4000"):
             noisy.collision(PINNED, ROTATION, n)
     for medium, n in ((SHEET, 45), (BLOCK, 12)):
-        with pytest.raises(ValueError, match=r"n = .* needs 4\.\de\+03 steps; allowed: at most 4e\+03"):
+        with pytest.raises(ValueError, match=r"n = .* needs .* steps; allowed: at most 4e\+03"):
             noisy.collision(medium, PAIRS, n)
 
 
