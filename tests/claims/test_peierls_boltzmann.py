@@ -69,12 +69,12 @@ def test_the_stored_run_belongs_to_its_script():
 
 def test_a_slice_of_the_stored_run_made_again():
     run = result()["runs"]["0.2"]
-    again = lk.ensemble(partial(stored.relaxation, strength=0.2, tau=stored.TAU[:5]), 32, rng=5)
-    stderr = np.hypot(again[:, 1:].std(axis=0, ddof=1) / np.sqrt(32), np.array(run["stderr"])[1:5])
+    again = lk.ensemble(partial(stored.relaxation, strength=0.2, tau=stored.TAU[:5]), 128, rng=5)
+    stderr = np.hypot(again[:, 1:].std(axis=0, ddof=1) / np.sqrt(128), np.array(run["stderr"])[1:5])
     deviations = (again.mean(axis=0)[1:] - np.array(run["mean"])[1:5]) / stderr
-    assert np.abs(deviations).max() < 9  # Student's t with 31 degrees, 64 comparisons: below 1e-7
+    assert np.abs(deviations).max() < 7  # 64 comparisons, more than 100 degrees: below 1e-8
     moved = np.array(run["mean"])[4] - np.array(run["mean"])[0]
-    assert np.abs(moved / stderr[-1]).max() > 20  # a chain that does not relax would show
+    assert np.abs(moved / stderr[-1]).max() > 14  # a chain that does not relax would show
 
 
 def test_peierls_4_collapse_and_order_of_the_error(claim, record):
