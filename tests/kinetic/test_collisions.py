@@ -250,6 +250,26 @@ def test_tails_stay_positive(statistics):
     assert_allclose(collision.moments(found[-1]), collision.moments(n), rtol=1e-13)
 
 
+@pytest.mark.parametrize("holes", [1e-4, 1e-8, 1e-12])
+def test_almost_full_nodes_of_fermions(holes):
+    collision = three_waves("fermi-dirac")
+    n = np.full(M, 1 - holes)
+    n[:3] = 0.5
+    found = collision.relax(n, [1e-3, 1.0, 1e4])
+    assert ((found > 0) & (found < 1)).all()
+    assert_allclose(collision.moments(found[-1]), collision.moments(n), rtol=1e-13)
+    assert_allclose(found[-1], collision.equilibrium(n)[0], rtol=1e-8)
+    run = solve_ivp(
+        lambda t, x: collision.rate_of_change(np.minimum(x, 1 - 1e-15)),
+        (0, 1),
+        n,
+        rtol=1e-9,
+        atol=1e-12,
+        method="LSODA",
+    )
+    assert_allclose(found[1], run.y[:, -1], rtol=1e-4)
+
+
 def test_second_order_in_the_step():
     """The error estimate of a step is of order h², so the result, of order two, follows the tolerance."""
     collision, n = three_waves("rayleigh-jeans"), start()
