@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 GAMMA = 1 - np.sqrt(0.5)  # of the L-stable method of two stages
 NEWTON = 30  # steps at most
 CLOSE = 1e-11  # relative change of y in the last of them
+ROUNDING = 1e-15  # of an n
 SHORTER = 0.1  # a move beside the one before, if the matrix still serves
 MOST_STEPS = 20_000
 MOST_COLLISIONS = 1e7  # of a linear one: so many leave eight digits of the slowest rates
@@ -60,7 +61,7 @@ def _factors(collision, n: NDArray, y: NDArray, step: float) -> tuple | None:
 
 
 def _move(collision, factors: tuple, y: NDArray, miss: NDArray) -> tuple[NDArray, float, float]:
-    """A move of y, how much of it is safe, and its size beside y."""
+    """A move of y, how much of it is safe, and its size: below 1 it is the last."""
     bounded = collision.statistics in ("rayleigh-jeans", "bose-einstein")
     lu, pivots, scale = factors
     move, share = scipy.linalg.lapack.dgetrs(lu, pivots, miss * scale)[0], 1.0
@@ -68,7 +69,10 @@ def _move(collision, factors: tuple, y: NDArray, miss: NDArray) -> tuple[NDArray
         share = min(share, 0.9 / max(np.max(-move / y), 0.9))
     if collision.statistics != "rayleigh-jeans":
         share = min(share, 8 / max(np.abs(move).max(), 1e-300))
-    return move, share, np.abs(move / np.maximum(np.abs(y), 1e-300 if bounded else 1e-2)).max()
+    close = CLOSE * np.maximum(np.abs(y), 1e-300 if bounded else 1e-2)
+    if collision.statistics == "fermi-dirac":  # n tells y of almost full nodes no better
+        close = close + ROUNDING * (1 + np.exp(-y))
+    return move, share, (np.abs(move) / close).max()
 
 
 @np.errstate(all="ignore")  # a step that leaves the floats is tried again, shorter
@@ -91,7 +95,7 @@ def _stage(collision, base: NDArray, step: float, y: NDArray, factors: tuple | N
         if not np.isfinite(size):
             return None
         y, last = y + share * move, size
-        if share == 1 and size < CLOSE:
+        if share == 1 and size < 1:
             return y, collision._change(y), factors
     return None
 

@@ -41,6 +41,7 @@ THETA = {"bose-einstein": 1.0, "fermi-dirac": -1.0, "maxwell-boltzmann": 0.0}
 STATISTICS = ("rayleigh-jeans", *THETA)
 BALANCE = 1e-11  # of an invariant over the legs, beside the largest of it
 FEWEST, MOST = 1e-100, 1e100  # of waves or particles on a node, and of a strength or a measure
+MOST_BOSONS = 1e10  # gains and losses of more differ in less than six digits; these are waves
 MOST_NODES = 4000  # of a matrix whose eigenvectors take a minute
 MOST_NUMBERS = 4e8  # in an array: 3 GB
 NONE = np.empty(0)
@@ -202,7 +203,7 @@ class Collision:
 
     def _occupied(self, n: ArrayLike, name: str = "n") -> NDArray[np.float64]:
         n = np.ascontiguousarray(reals(name, n))
-        below = 1.0 if self.statistics == "fermi-dirac" else 2 * MOST
+        below = {"fermi-dirac": 1.0, "bose-einstein": MOST_BOSONS}.get(self.statistics, 2 * MOST)
         if n.shape != self.measure.shape or not ((n >= FEWEST) & (n < below)).all():
             raise ValueError(
                 f"{name} = {shown(n)} of shape {n.shape}; allowed: {len(self.measure)} numbers of at least "
@@ -229,6 +230,8 @@ class Collision:
     def _potential(self, n: NDArray[np.float64]) -> NDArray[np.float64]:
         if self.statistics == "rayleigh-jeans":
             return 1 / n
+        if self.statistics == "bose-einstein":  # a difference of logarithms would leave nothing of a large n
+            return np.log1p(1 / n)
         return np.log1p(THETA[self.statistics] * n) - np.log(n)
 
     def _occupation(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -265,7 +268,7 @@ class Collision:
 
     @finite
     def rate_of_change(self, n: ArrayLike) -> NDArray[np.float64]:
-        """dn/dt, shape (M,), of occupations n above 0, of fermions also below 1.
+        """dn/dt, shape (M,), of occupations n above 0, of fermions also below 1, of bosons below 1e10.
 
         Linear collisions take any real n.
         """

@@ -142,6 +142,20 @@ def test_equilibria_of_two_invariants(beta, mu):
     assert (np.sort(np.abs(four.spectrum(found)))[:2] < 1e-12).all()
 
 
+@pytest.mark.parametrize("crowd", [1e3, 1e6, 1e9])
+def test_crowded_bosons_are_waves(crowd):
+    """With many quanta on every node the rates are those of classical waves; of too many no digit is left."""
+    waves, bosons = three_waves("rayleigh-jeans"), three_waves("bose-einstein")
+    n = crowd * start()
+    assert_allclose(bosons.potential(n), 1 / n, rtol=10 / crowd + 1e-15)
+    expected = waves.rate_of_change(n)
+    assert_allclose(
+        bosons.rate_of_change(n), expected, atol=(10 / crowd + 1e-15 * crowd) * np.abs(expected).max()
+    )
+    with pytest.raises(ValueError, match=r"n = .*allowed: .* below 1e\+10"):
+        bosons.rate_of_change(1e8 * n * (1e9 / crowd))
+
+
 def test_no_equilibrium():
     """Bosons that keep their number, too many of them: they would condense."""
     legs = np.array([(i, j, i + 1, j - 1) for i in range(M) for j in range(i + 3, M)])
@@ -234,6 +248,26 @@ def test_tails_stay_positive(statistics):
     found = collision.relax(n, [1e-3, 1.0, 1e3])
     assert (found > 0).all()
     assert_allclose(collision.moments(found[-1]), collision.moments(n), rtol=1e-13)
+
+
+@pytest.mark.parametrize("holes", [1e-4, 1e-8, 1e-12])
+def test_almost_full_nodes_of_fermions(holes):
+    collision = three_waves("fermi-dirac")
+    n = np.full(M, 1 - holes)
+    n[:3] = 0.5
+    found = collision.relax(n, [1e-3, 1.0, 1e4])
+    assert ((found > 0) & (found < 1)).all()
+    assert_allclose(collision.moments(found[-1]), collision.moments(n), rtol=1e-13)
+    assert_allclose(found[-1], collision.equilibrium(n)[0], rtol=1e-8)
+    run = solve_ivp(
+        lambda t, x: collision.rate_of_change(np.minimum(x, 1 - 1e-15)),
+        (0, 1),
+        n,
+        rtol=1e-9,
+        atol=1e-12,
+        method="LSODA",
+    )
+    assert_allclose(found[1], run.y[:, -1], rtol=1e-4)
 
 
 def test_second_order_in_the_step():
