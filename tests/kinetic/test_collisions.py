@@ -172,6 +172,34 @@ def test_no_equilibrium():
     assert_allclose(four.moments(found), four.moments(crowded), rtol=1e-11)
 
 
+def test_equilibria_of_an_invariant_twice(statistics):
+    collision, n = three_waves(statistics), start()
+    twice = dataclasses.replace(collision, invariants=np.stack([ENERGY, 2 * ENERGY]))
+    assert_allclose(twice.equilibrium(n)[0], collision.equilibrium(n)[0], rtol=1e-9)
+    with_number = np.stack([np.ones(M), ENERGY])
+    legs = np.array([(i, j, i + 1, j - 1) for i in range(M) for j in range(i + 3, M)])
+    more = {"node": legs[:, :, None], "sign": [-1, -1, 1, 1], "strength": np.ones(len(legs))}
+    both = dataclasses.replace(collision, invariants=with_number, **more)
+    mixed = dataclasses.replace(both, invariants=np.stack([*with_number, 2 * ENERGY - 1]))
+    for seed in range(10):
+        assert_allclose(mixed.equilibrium(start(seed))[0], both.equilibrium(start(seed))[0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("most", [1e2, 1e4, 1e6, 1e8])
+def test_bosons_that_condense(most):
+    legs = np.array([(i, j, i + 1, j - 1) for i in range(M) for j in range(i + 3, M)])
+    both = np.stack([np.ones(M), ENERGY - 1])
+    four = Collision(
+        ENERGY, np.ones(M), both, legs[:, :, None], [-1, -1, 1, 1], np.ones(len(legs)),
+        statistics="bose-einstein",
+    )  # fmt: skip
+    n = np.full(M, 0.01)
+    n[0] = most
+    found, c = four.equilibrium(n)
+    assert_allclose(four.moments(found), four.moments(n), rtol=1e-12)
+    assert_allclose(found, 1 / np.expm1(c @ both), rtol=1e-9)
+
+
 def differences(function, n):
     h = 1e-6 * n
     return np.stack([(function(n + e) - function(n - e)) / (2 * e.sum()) for e in np.diag(h)], axis=1)
