@@ -377,6 +377,11 @@ class Collision:
             c = np.linalg.lstsq(
                 phi.T, np.full(len(n), self._potential(n.mean(keepdims=True))[0]), rcond=None
             )[0]
+        none = ValueError(
+            f"n = {shown(n)} has invariants {target}; allowed: those of an equilibrium on these nodes"
+        )
+        if not np.isfinite(dual(c)):  # y is nowhere above 0 on all nodes
+            raise none
         value, left, scale = dual(c), np.inf, np.abs(phi * self.measure) @ n
         for _ in range(200):
             found = self._occupation(c @ phi)
@@ -393,9 +398,7 @@ class Collision:
                 break
             c, value = c + size * step, later
         if not (np.abs(miss) <= 1e-9 * scale).all():
-            raise ValueError(
-                f"n = {shown(n)} has invariants {target}; allowed: those of an equilibrium on these nodes"
-            )
+            raise none
         return found, c
 
     def relax(

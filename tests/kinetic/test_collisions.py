@@ -156,8 +156,20 @@ def test_crowded_bosons_are_waves(crowd):
         bosons.rate_of_change(1e8 * n * (1e9 / crowd))
 
 
-def test_no_equilibrium():
-    """Bosons that keep their number, too many of them: they would condense."""
+@pytest.mark.parametrize("statistics", ["rayleigh-jeans", "bose-einstein"])
+@pytest.mark.parametrize("zero", [3.2, 7.5])
+def test_no_equilibrium(statistics, zero):
+    """An invariant of both signs alone: no multiple of it is above 0 on all nodes."""
+    legs = np.array([(i, j, i + 1, j - 1) for i in range(M) for j in range(i + 3, M)])
+    four = Collision(
+        ENERGY, np.ones(M), ENERGY[None] - zero, legs[:, :, None], [-1, -1, 1, 1], np.ones(len(legs)),
+        statistics=statistics,
+    )  # fmt: skip
+    with pytest.raises(ValueError, match=r"n = .*allowed: those of an equilibrium"):
+        four.equilibrium(start())
+
+
+def test_equilibria_of_bosons_few_and_many():
     legs = np.array([(i, j, i + 1, j - 1) for i in range(M) for j in range(i + 3, M)])
     both = np.stack([np.ones(M), ENERGY - 1])
     four = Collision(
