@@ -322,6 +322,41 @@ def test_second_order_in_the_step():
     assert 0.75 < slope < 1.25
 
 
+def test_a_pair_with_an_offset_is_not_linear(statistics):
+    """A jump that a bath drives: its rate is not w (n₂ - n₁)."""
+    legs = np.array([(i, i + 1) for i in range(M - 1)])[:, :, None]
+    offset, n = np.linspace(-1, 1, M - 1), start()
+    driven = Collision(
+        ENERGY,
+        np.ones(M),
+        np.ones((1, M)),
+        legs,
+        [1, -1],
+        np.ones(M - 1),
+        offset=offset,
+        statistics=statistics,
+    )
+    change, _ = naive.collide(
+        n.tolist(),
+        driven.measure,
+        legs,
+        np.ones(legs.shape),
+        driven.sign,
+        driven.strength,
+        offset,
+        statistics,
+    )
+    assert not driven.is_linear
+    assert_allclose(driven.rate_of_change(n), change, rtol=1e-11, atol=1e-13)
+
+
+def test_an_error_is_of_the_size_of_the_tolerance():
+    collision, n, times = three_waves("rayleigh-jeans"), start(), np.array([0.02, 0.3, 2.0])
+    exact = collision.relax(n, times, rtol=1e-8)
+    for rtol in (1e-3, 1e-5):
+        assert np.abs(collision.relax(n, times, rtol=rtol) / exact - 1).max() < 0.6 * rtol
+
+
 BAD = {
     "node": [[[[0], [1], [M]]], [[0, 1, 2]], [[[0.5], [1], [2]]], []],
     "sign": [[1, -1], [2, -1, -1]],
@@ -346,6 +381,8 @@ def test_refusals(name):
         "strength": [1.0],
     }
     Collision(**good)
+    with pytest.raises(ValueError, match=r"invariants\[0\] changes by"):
+        Collision(**{**good, "invariants": ENERGY[None] + 1e-9})
     for value in BAD[name]:
         with pytest.raises(ValueError, match=rf"{name}.*allowed"):
             Collision(**{**good, name: value})
