@@ -327,6 +327,9 @@ def test_polarisations_do_not_depend_on_the_sign_of_k():
     k = np.random.default_rng(5).uniform(0.01, 0.99, (60, 2))
     np.testing.assert_allclose(polarisations(OBLIQUE, k), polarisations(OBLIQUE, -k), atol=1e-10)
     np.testing.assert_array_equal(polarisations(SHEET, k), np.stack([np.eye(2)] * 60, axis=-1))
+    e = polarisations(OBLIQUE, k)
+    first = (np.abs(e) > 0.37 * np.abs(e).max(axis=1, keepdims=True)).argmax(axis=1, keepdims=True)
+    assert (np.take_along_axis(e, first, axis=1) > 0).all()
 
 
 @pytest.mark.parametrize("crystal", BRANCHED)

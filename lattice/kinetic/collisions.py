@@ -377,24 +377,28 @@ class Collision:
             c = np.linalg.lstsq(
                 phi.T, np.full(len(n), self._potential(n.mean(keepdims=True))[0]), rcond=None
             )[0]
-        value = dual(c)
+        none = ValueError(
+            f"n = {shown(n)} has invariants {target}; allowed: those of an equilibrium on these nodes"
+        )
+        if not np.isfinite(dual(c)):  # y is nowhere above 0 on all nodes
+            raise none
+        value, left, scale = dual(c), np.inf, np.abs(phi * self.measure) @ n
         for _ in range(200):
             found = self._occupation(c @ phi)
             miss = (phi * self.measure) @ found - target
             curvature = (phi * (self.measure / self._stiffness(found))) @ phi.T
-            step, size = np.linalg.lstsq(curvature, miss, rcond=1e-14)[0], 1.0
-            while (
-                not (later := dual(c + size * step)) <= value - 1e-4 * size * (miss @ step) and size > 1e-12
-            ):
+            unit = 1 / np.sqrt(np.diag(curvature))  # or a crowded node would hide what the others do
+            step = unit * np.linalg.lstsq(curvature * unit[:, None] * unit, unit * miss, rcond=1e-13)[0]
+            gain, size = miss @ step, 1.0
+            noise = 1e-14 * (np.abs(c * target).sum() + abs(value))  # of the dual: its last steps gain less
+            while not (later := dual(c + size * step)) <= value - 1e-4 * size * gain + noise and size > 1e-12:
                 size /= 2
-            if np.abs(miss).max() <= 1e-14 * np.abs((phi * self.measure) * n).sum() or size <= 1e-12:
+            left, last = float(np.max(np.abs(miss) / scale)), left
+            if left <= 1e-14 or size <= 1e-12 or (gain < noise and left > last / 2):
                 break
             c, value = c + size * step, later
-        scale = np.abs(phi * self.measure) @ n
         if not (np.abs(miss) <= 1e-9 * scale).all():
-            raise ValueError(
-                f"n = {shown(n)} has invariants {target}; allowed: those of an equilibrium on these nodes"
-            )
+            raise none
         return found, c
 
     def relax(

@@ -342,7 +342,7 @@ def fusions(crystal: Crystal, k1: ArrayLike) -> ThreePhonons:
 
     Notes
     -----
-    ω_L(k₁ + k₂) - ω_T(k₂) = ω_T(k₁), squared twice, is an equation of degree four for :math:`e^{2\pi i k_2}`;
+    ω_L(k₁ + k₂) - ω_T(k₂) = ω_T(k₁), squared twice, is an equation of degree four for :math:`\tan \pi k_2`;
     what squaring has added is dropped, and Newton steps remove the rounding.  Without pins every transverse
     wave has two partners in (0, 1), by
 
@@ -363,24 +363,33 @@ def fusions(crystal: Crystal, k1: ArrayLike) -> ThreePhonons:
         if not plane.pin_l:
             k2 = np.concatenate([2 / np.pi * np.arctan(one / half) for one in (small, 1 / small)])
             return _fused(plane, np.tile(which, 2), first, k2)
-    beta = plane.chi_t - plane.chi_l * np.exp(-2j * np.pi * first)
-    middle = plane.pin_l + 2 * plane.chi_l - plane.pin_t - 2 * plane.chi_t - energy**2
-    square, spring = 4 * energy**2, plane.chi_t
-    # (β̄ z² + a z + β)² = 4 e² (A z² - χ_T (z³ + z)), z = exp(2πi k₂)
-    outer = 2 * middle * beta + square * spring
-    inner = middle**2 + 2 * np.abs(beta) ** 2 - square * (plane.pin_t + 2 * plane.chi_t)
-    columns = np.stack([np.conj(outer), inner + 0j, outer, beta**2], axis=-1)
-    companion = np.zeros((first.size, 4, 4), complex)
-    companion[:, 0] = -columns / np.conj(beta[:, None]) ** 2
+    centred = first - np.rint(first)
+    chi_l, chi_t, pin_l, pin_t = plane.chi_l, plane.chi_t, plane.pin_l, plane.pin_t
+    s, c, softer = np.sin(np.pi * centred), np.cos(np.pi * centred), chi_l - chi_t
+    # (α + β u + γ u²)² = 4 e² (1 + u²) (ω_T(0)² + ω_T(1/2)² u²), u = tan πk₂: long waves have small roots
+    alpha, beta = pin_l - 2 * pin_t + 4 * softer * s**2, 8 * chi_l * s * c
+    gamma = pin_l - 2 * pin_t + 4 * chi_l * c**2 - 4 * chi_t * (1 + s**2)
+    square, top = 4 * energy**2, pin_t + 4 * chi_t
+    last = (
+        pin_l * (pin_l - 4 * pin_t)
+        + 8 * s**2 * (softer * pin_l - 2 * chi_l * pin_t)
+        + (4 * softer * s**2) ** 2
+    )
+    columns = [2 * beta * gamma, beta**2 + 2 * alpha * gamma - square * (pin_t + top), 2 * alpha * beta, last]
+    lead = gamma**2 - square * top
+    least = 1e-30 * (gamma**2 + square * top)  # a root at infinity, k₂ = 1/2
+    lead = np.where(np.abs(lead) < least, least, lead)
+    companion = np.zeros((first.size, 4, 4))
+    companion[:, 0] = -np.stack(columns, axis=-1) / lead[:, None]
     companion[:, [1, 2, 3], [0, 1, 2]] = 1
-    k2 = np.angle(np.linalg.eigvals(companion)) / (2 * np.pi)
+    k2 = np.arctan(np.linalg.eigvals(companion).real) / np.pi
 
     def off(k2: NDArray) -> NDArray:
-        return np.sqrt(plane.squared(first[:, None] + k2)) - plane.across(k2) - energy[:, None]
+        return np.sqrt(plane.squared(centred[:, None] + k2)) - plane.across(k2) - energy[:, None]
 
     near = np.abs(off(k2)) < 1e-5 * energy[:, None]
     for _ in range(30):  # near a double root a step only halves the distance
-        slope = plane.slopes(first[:, None] + k2, along=True) - plane.slopes(k2, along=False)
+        slope = plane.slopes(centred[:, None] + k2, along=True) - plane.slopes(k2, along=False)
         step = np.divide(off(k2), slope, out=np.zeros_like(k2), where=slope != 0)
         k2 = k2 - np.where(np.abs(step) < 1e-3, step, 0.0)
     which, place = np.nonzero(near & (np.abs(off(k2)) < 1e-13 * (energy[:, None] + plane.across(k2))))

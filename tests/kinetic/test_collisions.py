@@ -156,8 +156,20 @@ def test_crowded_bosons_are_waves(crowd):
         bosons.rate_of_change(1e8 * n * (1e9 / crowd))
 
 
-def test_no_equilibrium():
-    """Bosons that keep their number, too many of them: they would condense."""
+@pytest.mark.parametrize("statistics", ["rayleigh-jeans", "bose-einstein"])
+@pytest.mark.parametrize("zero", [3.2, 7.5])
+def test_no_equilibrium(statistics, zero):
+    """An invariant of both signs alone: no multiple of it is above 0 on all nodes."""
+    legs = np.array([(i, j, i + 1, j - 1) for i in range(M) for j in range(i + 3, M)])
+    four = Collision(
+        ENERGY, np.ones(M), ENERGY[None] - zero, legs[:, :, None], [-1, -1, 1, 1], np.ones(len(legs)),
+        statistics=statistics,
+    )  # fmt: skip
+    with pytest.raises(ValueError, match=r"n = .*allowed: those of an equilibrium"):
+        four.equilibrium(start())
+
+
+def test_equilibria_of_bosons_few_and_many():
     legs = np.array([(i, j, i + 1, j - 1) for i in range(M) for j in range(i + 3, M)])
     both = np.stack([np.ones(M), ENERGY - 1])
     four = Collision(
@@ -170,6 +182,34 @@ def test_no_equilibrium():
     crowded = np.full(M, 0.5)
     found, _ = four.equilibrium(crowded)
     assert_allclose(four.moments(found), four.moments(crowded), rtol=1e-11)
+
+
+def test_equilibria_of_an_invariant_twice(statistics):
+    collision, n = three_waves(statistics), start()
+    twice = dataclasses.replace(collision, invariants=np.stack([ENERGY, 2 * ENERGY]))
+    assert_allclose(twice.equilibrium(n)[0], collision.equilibrium(n)[0], rtol=1e-9)
+    with_number = np.stack([np.ones(M), ENERGY])
+    legs = np.array([(i, j, i + 1, j - 1) for i in range(M) for j in range(i + 3, M)])
+    more = {"node": legs[:, :, None], "sign": [-1, -1, 1, 1], "strength": np.ones(len(legs))}
+    both = dataclasses.replace(collision, invariants=with_number, **more)
+    mixed = dataclasses.replace(both, invariants=np.stack([*with_number, 2 * ENERGY - 1]))
+    for seed in range(10):
+        assert_allclose(mixed.equilibrium(start(seed))[0], both.equilibrium(start(seed))[0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("most", [1e2, 1e4, 1e6, 1e8])
+def test_bosons_that_condense(most):
+    legs = np.array([(i, j, i + 1, j - 1) for i in range(M) for j in range(i + 3, M)])
+    both = np.stack([np.ones(M), ENERGY - 1])
+    four = Collision(
+        ENERGY, np.ones(M), both, legs[:, :, None], [-1, -1, 1, 1], np.ones(len(legs)),
+        statistics="bose-einstein",
+    )  # fmt: skip
+    n = np.full(M, 0.01)
+    n[0] = most
+    found, c = four.equilibrium(n)
+    assert_allclose(four.moments(found), four.moments(n), rtol=1e-12)
+    assert_allclose(found, 1 / np.expm1(c @ both), rtol=1e-9)
 
 
 def differences(function, n):
@@ -282,6 +322,41 @@ def test_second_order_in_the_step():
     assert 0.75 < slope < 1.25
 
 
+def test_a_pair_with_an_offset_is_not_linear(statistics):
+    """A jump that a bath drives: its rate is not w (n₂ - n₁)."""
+    legs = np.array([(i, i + 1) for i in range(M - 1)])[:, :, None]
+    offset, n = np.linspace(-1, 1, M - 1), start()
+    driven = Collision(
+        ENERGY,
+        np.ones(M),
+        np.ones((1, M)),
+        legs,
+        [1, -1],
+        np.ones(M - 1),
+        offset=offset,
+        statistics=statistics,
+    )
+    change, _ = naive.collide(
+        n.tolist(),
+        driven.measure,
+        legs,
+        np.ones(legs.shape),
+        driven.sign,
+        driven.strength,
+        offset,
+        statistics,
+    )
+    assert not driven.is_linear
+    assert_allclose(driven.rate_of_change(n), change, rtol=1e-11, atol=1e-13)
+
+
+def test_an_error_is_of_the_size_of_the_tolerance():
+    collision, n, times = three_waves("rayleigh-jeans"), start(), np.array([0.02, 0.3, 2.0])
+    exact = collision.relax(n, times, rtol=1e-8)
+    for rtol in (1e-3, 1e-5):
+        assert np.abs(collision.relax(n, times, rtol=rtol) / exact - 1).max() < 0.6 * rtol
+
+
 BAD = {
     "node": [[[[0], [1], [M]]], [[0, 1, 2]], [[[0.5], [1], [2]]], []],
     "sign": [[1, -1], [2, -1, -1]],
@@ -306,6 +381,8 @@ def test_refusals(name):
         "strength": [1.0],
     }
     Collision(**good)
+    with pytest.raises(ValueError, match=r"invariants\[0\] changes by"):
+        Collision(**{**good, "invariants": ENERGY[None] + 1e-9})
     for value in BAD[name]:
         with pytest.raises(ValueError, match=rf"{name}.*allowed"):
             Collision(**{**good, name: value})

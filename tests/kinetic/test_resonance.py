@@ -166,6 +166,19 @@ def test_fusions_are_decays_and_none_is_missed(laws):
     assert (np.abs(energy[differ]).min(axis=1, initial=1) * 20_000 < 1e-2).all()
 
 
+@pytest.mark.parametrize("pins", [(0.0, 1e-12), (0.0, 1e-6), (1e-6, 0.0), (1e-10, 1e-10), (1e-6, 1e-6)])
+def test_fusions_of_the_longest_waves(pins):
+    """With weak pins, on a scan that is finer the closer it comes to 0."""
+    crystal = plane_of(4.0, 1.0, *pins)
+    k1, half = np.geomspace(1e-10, 0.499, 100), np.geomspace(1e-12, 0.5, 4000)
+    scan = np.concatenate([-half[::-1], [0.0], half])
+    energy = branch(crystal, 0, k1[:, None] + scan) - branch(crystal, 1, k1)[:, None]
+    energy -= branch(crystal, 1, scan)
+    changes = (energy[:, 1:] * energy[:, :-1] < 0).sum(axis=1)
+    assert changes.max() == 2
+    np.testing.assert_array_equal(np.bincount(resonance.fusions(crystal, k1).which, minlength=100), changes)
+
+
 @pytest.mark.parametrize("laws", PLANES)
 def test_jacobians_of_three_phonons_are_derivatives(laws):
     crystal, h = plane_of(*laws), 1e-5
