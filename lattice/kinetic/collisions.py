@@ -408,8 +408,8 @@ class Collision:
 
         Linear collisions by their eigenvectors, of any real n: at the time t the error is of order 1e-15
         (1 + t × the fastest rate) of the largest n, and that product is at most 1e7.  Others by steps of
-        second order that are positive and keep the invariants to round-off, also in tails of 1e-30: each stage
-        solves for y, with the balance written in n.
+        second order that are positive and keep the invariants to round-off, also in tails of 1e-30: each
+        stage solves for y, with the balance written in n.
 
         Parameters
         ----------
