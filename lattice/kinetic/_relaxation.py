@@ -10,6 +10,7 @@ GAMMA = 1 - np.sqrt(0.5)  # of the L-stable method of two stages
 NEWTON = 30  # steps at most
 CLOSE = 1e-11  # relative change of y in the last of them
 ROUNDING = 1e-15  # of an n
+TOLD = 1e-6  # of an n: so much closer it is known from y
 SHORTER = 0.1  # a move beside the one before, if the matrix still serves
 MOST_STEPS = 20_000
 MOST_COLLISIONS = 1e7  # of a linear one: so many leave eight digits of the slowest rates
@@ -50,21 +51,27 @@ def propagator(collision, time: float) -> NDArray[np.float64]:
 
 
 def _factors(collision, n: NDArray, y: NDArray, step: float) -> tuple | None:
-    """What solves with the derivative of a stage's equations by y: factors of the matrix, rows scaled."""
+    """What solves with the derivative of a stage's equations by y: factors of the matrix, and its scales.
+
+    The y of waves differ by as many decades as their n: without a scale of the columns pivots would be taken
+    for their units.
+    """
     matrix = np.diag(collision.measure / collision._stiffness(n)) + step * collision._slopes(y, False)
+    unit = y if collision.statistics == "rayleigh-jeans" else np.ones(len(y))
+    matrix *= unit
     scale = 1 / np.abs(np.diag(matrix))
     matrix *= scale[:, None]
     if not np.isfinite(matrix).all():
         return None
     lu, pivots, info = scipy.linalg.lapack.dgetrf(matrix)
-    return None if info else (lu, pivots, scale)
+    return None if info else (lu, pivots, scale, unit)
 
 
 def _move(collision, factors: tuple, y: NDArray, miss: NDArray) -> tuple[NDArray, float, float]:
     """A move of y, how much of it is safe, and its size: below 1 it is the last."""
     bounded = collision.statistics in ("rayleigh-jeans", "bose-einstein")
-    lu, pivots, scale = factors
-    move, share = scipy.linalg.lapack.dgetrs(lu, pivots, miss * scale)[0], 1.0
+    lu, pivots, scale, unit = factors
+    move, share = unit * scipy.linalg.lapack.dgetrs(lu, pivots, miss * scale)[0], 1.0
     if bounded:  # stay where y > 0
         share = min(share, 0.9 / max(np.max(-move / y), 0.9))
     if collision.statistics != "rayleigh-jeans":
@@ -100,26 +107,50 @@ def _stage(collision, base: NDArray, step: float, y: NDArray, factors: tuple | N
     return None
 
 
+def _after(collision, n: NDArray, gain: NDArray, y: NDArray) -> NDArray[np.float64]:
+    """n + gain, which keeps the invariants; or what y tells, where the sum has lost its digits."""
+    new, told = n + gain, collision._occupation(y)
+    return np.where(np.abs(new - told) > TOLD * told, told, new)
+
+
+def _step(collision, n: NDArray, y: NDArray, step: float) -> tuple | None:
+    """How far a step leads, the n and y there, and its error; None if there is no way.
+
+    The first stage is a step of the implicit Euler method, which always has a solution.  The second has
+    none if what it starts from is negative, where a node empties fast; then the first has to do.
+    """
+    m, short = collision.measure, GAMMA * step
+    first = _stage(collision, n, short, y, None)
+    if not first:
+        return None
+    base = n + (1 - GAMMA) * step * first[1] / m
+    second = _stage(collision, base, short, first[0], first[2])
+    if second:
+        gain = step * ((1 - GAMMA) * first[1] + GAMMA * second[1]) / m
+        return step, _after(collision, n, gain, second[0]), second[0], short * (second[1] - first[1]) / m
+    if (base > 0).all():
+        return None
+    new = _after(collision, n, short * first[1] / m, first[0])
+    return short, new, first[0], short * (first[1] - collision._change(y)) / m / 2
+
+
 def march(collision, n: NDArray, times: NDArray, rtol: float, atol: float) -> NDArray[np.float64]:
     """A singly diagonally implicit method of second order in y, with steps as they are needed."""
-    m, out = collision.measure, np.empty((times.size, n.size))
+    out = np.empty((times.size, n.size))
     time, y, tries = 0.0, collision._potential(n), 0
-    h = 1e-3 / max(float(np.max(np.abs(collision._change(y)) / m / (n + n.mean()))), 1e-300)
+    fastest = np.max(np.abs(collision._change(y)) / collision.measure / (n + n.mean()))
+    h = 1e-3 / max(float(fastest), 1e-300)
     for i, goal in enumerate(times):
         while time < goal * (1 - 1e-13):
-            step, tries = min(h, goal - time), tries + 1
-            first = _stage(collision, n, GAMMA * step, y, None)
-            second = first and _stage(
-                collision, n + (1 - GAMMA) * step * first[1] / m, GAMMA * step, first[0], first[2]
-            )
-            if not second:
-                h = step / 4
+            h, tries = min(h, goal - time), tries + 1
+            taken = _step(collision, n, y, h)
+            if not taken:
+                h /= 4
             else:
-                new = n + step * ((1 - GAMMA) * first[1] + GAMMA * second[1]) / m
-                error = GAMMA * step * (second[1] - first[1]) / m / (atol + rtol * np.abs(new))
-                size = float(np.sqrt(np.mean(error**2)))
+                step, new, later, error = taken
+                size = float(np.sqrt(np.mean((error / (atol + rtol * np.abs(new))) ** 2)))
                 if size <= 1:
-                    time, n, y = time + step, new, second[0]
+                    time, n, y = time + step, new, later
                 h = step * min(4.0, max(0.2, 0.9 * max(size, 1e-4) ** -0.5))
             if time + h <= time or tries > MOST_STEPS:
                 problem = RuntimeError(
