@@ -156,8 +156,11 @@ def dispersion(medium: Medium, k: ArrayLike | None = None) -> NDArray[np.float64
         matter here.  Or a crystal, with a term for each step z of its bonds.  If it is not scalar, ω² are
         the eigenvalues of its dynamical matrix
 
-        .. math:: D(k) = \sum_z 4 \sin^2(\pi k \cdot z) \bigl[\chi_z^{\text{along}}\, \hat z \hat z^\top
-                  + \chi_z^{\text{across}} (1 - \hat z \hat z^\top)\bigr] + \mathrm{diag}(\omega_0^2) .
+        .. math::
+
+            D(k) &= \mathrm{diag}(\omega_0^2) + \textstyle\sum_z 4 \sin^2(\pi k \cdot z)\, X_z , \\
+            X_z &= \chi_z^{\text{along}}\, \hat z \hat z^\top \\
+                &\quad + \chi_z^{\text{across}} (1 - \hat z \hat z^\top) .
 
     k : array_like, optional
         Wave numbers (...) of a chain, wave vectors (..., d) of a crystal; all those of the ring or torus

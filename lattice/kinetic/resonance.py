@@ -78,9 +78,15 @@ def four_phonons(chain: Chain, k1: ArrayLike, k3: ArrayLike) -> FourPhonons:
     .. math:: \tan^2 \pi q = \cot^2 \frac{\pi K}2 \cdot
               \frac{4 \omega(p/2)^2 - \Omega^2}{4 \omega(p/2 + 1/2)^2 - \Omega^2} .
 
-    The Jacobian is :math:`2\pi\chi\,|\sin\pi(k_1 - k_3) \sin\pi(k_2 - k_3) \sin\pi(k_1 + k_2)|
-    (1/\omega_2 + 1/\omega_4)`, and `balance` has :math:`1/\omega_1 + 1/\omega_3` instead.  They vanish where
-    the collision is an exchange too, and at k₁ = k₃.
+    The Jacobian is
+
+    .. math::
+
+        &2\pi\chi\, (1/\omega_2 + 1/\omega_4)\, |\sin\pi(k_1 - k_3)| \\
+        &\quad \times |\sin\pi(k_2 - k_3) \sin\pi(k_1 + k_2)| ,
+
+    and `balance` has :math:`1/\omega_1 + 1/\omega_3` instead.  They vanish where the collision is an exchange
+    too, and at k₁ = k₃.
     """
     instance("chain", chain, Chain, "a Chain")
     low, high = dispersion(chain, [0.0, 0.5])
