@@ -27,11 +27,15 @@ def collision(crystal: Crystal, nodes: int, samples: int, *, statistics: str = "
     With n the wave action, and f = n_L (n₁ + n₂) - n₁ n₂, to which quantum statistics add n_L,
 
     .. math::
-       \partial_t n_L(k) = -\pi \int |V|^2 f\, \delta(\omega_L - \omega_1 - \omega_2)\, dk_1 , \qquad
-       \partial_t n_T(k_1) = 2 \pi \int |V|^2 f\, \delta(\omega_L - \omega_1 - \omega_2)\, dk_2 ,
 
-    .. math:: |V|^2 = 8\, (\chi_L - \chi_T)^2\,
-              \frac{\sin^2 \pi k\, \sin^2 \pi k_1\, \sin^2 \pi k_2}{\omega_L \omega_1 \omega_2} .
+        \partial_t n_L(k) &= -\pi \int |V|^2 f\, \delta(\Delta)\, dk_1 , \\
+        \partial_t n_T(k_1) &= 2 \pi \int |V|^2 f\, \delta(\Delta)\, dk_2 , \\
+        \Delta &= \omega_L - \omega_1 - \omega_2 ,
+
+    .. math::
+
+        |V|^2 = 8\, (\chi_L - \chi_T)^2\,
+            \frac{\sin^2 \pi k\, \sin^2 \pi k_1\, \sin^2 \pi k_2}{\omega_L \omega_1 \omega_2} .
 
     Parameters
     ----------
