@@ -60,7 +60,7 @@ def collision(chain: Chain, nodes: int, samples: int, *, statistics: str = "rayl
     Given k₁ and k₃, one k₂ solves the balance of frequencies without being an exchange; see
     :mod:`lattice.kinetic.resonance`.  In the sums :math:`1/|\omega_2' - \omega_4'|` is replaced by twice the
     inverse of :math:`|\omega_2' - \omega_4'| + |\omega_1' - \omega_3'|`: the same integral, by the symmetry
-    under 1, 3 ↔ 2, 4, with a smoother integrand.  The number is kept because three phonons never make one in
+    under 1, 3 → 2, 4, with a smoother integrand.  The number is kept because three phonons never make one in
     a scalar chain of nearest neighbours.  The wave number, kept up to integers, is no invariant: umklapp
     changes it.
     """

@@ -23,7 +23,7 @@ __all__ = ["FourPhonons", "ThreePhonons", "decay_ranges", "decays", "four_phonon
 
 @dataclass(frozen=True)
 class FourPhonons:
-    """Partners of two waves in a collision 1 + 2 ↔ 3 + 4, and the Jacobians.
+    """Partners of two waves in a collision 1 + 2 → 3 + 4, and the Jacobians.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class FourPhonons:
 
 @finite
 def four_phonons(chain: Chain, k1: ArrayLike, k3: ArrayLike) -> FourPhonons:
-    r"""The one collision k₁ + k₂ ↔ k₃ + k₄ of given k₁ and k₃ in which they are not merely exchanged.
+    r"""The one collision k₁ + k₂ → k₃ + k₄ of given k₁ and k₃ in which they are not merely exchanged.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def four_phonons(chain: Chain, k1: ArrayLike, k3: ArrayLike) -> FourPhonons:
 
 @dataclass(frozen=True)
 class ThreePhonons:
-    """Collisions L(k) ↔ T(k₁) + T(k₂) of a chain in a plane, all roots in one list.
+    """Collisions L(k) → T(k₁) + T(k₂) of a chain in a plane, all roots in one list.
 
     Attributes
     ----------

@@ -22,7 +22,7 @@ STATISTICS = "rayleigh-jeans", "bose-einstein"
 
 
 def collision(crystal: Crystal, nodes: int, samples: int, *, statistics: str = "rayleigh-jeans") -> Collision:
-    r"""The collisions L(k) ↔ T(k₁) + T(k₂) of a chain in a plane.
+    r"""The collisions L(k) → T(k₁) + T(k₂) of a chain in a plane.
 
     With n the wave action, and f = n_L (n₁ + n₂) - n₁ n₂, to which quantum statistics add n_L,
 
