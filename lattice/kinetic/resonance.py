@@ -263,7 +263,8 @@ def decays(crystal: Crystal, k: ArrayLike) -> ThreePhonons:
     .. math:: 4 \chi_T s^2 \cos \pi\delta = c\, E^2 \pm \sqrt{(E^2 - E_+^2)(E^2 - E_-^2)} , \qquad
               E_\pm = s\, (\omega_T(1/2) \pm \omega_T(0)) .
 
-    For E ≥ E₊ both mean ω₁ + ω₂ = E, for E ≤ E₋ both mean \|ω₁ - ω₂\| = E, and in between there is none.
+    For E ≥ :math:`E_+` both mean ω₁ + ω₂ = E, for E ≤ :math:`E_-`
+    both mean \|ω₁ - ω₂\| = E, and in between there is none.
     Without pins they are :math:`\cos \frac{\pi\delta}2 = \sqrt{\chi_L/\chi_T} \cos \frac{\pi k}2` if
     k₁ + k₂ = k, and :math:`\sqrt{\chi_L/\chi_T} \sin \frac{\pi k}2` if k₁ + k₂ = k + 1.
     The Jacobian is :math:`2\pi\chi_T \sin\pi\delta\, \sqrt{\ldots}/(\omega_L\omega_1\omega_2)`, with the same
@@ -305,7 +306,7 @@ def decay_ranges(crystal: Crystal) -> NDArray[np.float64]:
     Notes
     -----
     A range ends at 0 or 1, where k₁ = k₂ or k₁ = k₂ + ½, that is at ω_L(k) = 2 ω_T(k/2) or
-    2 ω_T(k/2 + ½), quadratic equations for cos πk; or where both roots meet, at ω_L(k) = E₊.
+    2 ω_T(k/2 + ½), quadratic equations for cos πk; or where both roots meet, at ω_L(k) = :math:`E_+`.
     """
     plane = _Plane.of(crystal)
     level = 4 * plane.pin_t + 8 * plane.chi_t - plane.pin_l - 4 * plane.chi_l
