@@ -199,7 +199,9 @@ def insert_notes(app: Sphinx, doctree: nodes.document, page: str) -> None:
 
 
 def resolved(app: Sphinx, box: nodes.admonition, home: str, page: str) -> nodes.admonition:
-    """A box of another page, its links as seen from this one."""
+    """A box of another page, its links as seen from this one, without the identifiers that it has there."""
+    for node in box.findall(nodes.Element):
+        node["ids"] = []
     for reference in box.findall(pending_xref):
         reference["refdoc"] = page
     box[0] = nodes.title("", app.env.titles[home].astext())
