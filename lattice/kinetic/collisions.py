@@ -201,12 +201,12 @@ class Collision:
         z, theta = np.exp(-y), THETA[self.statistics]
         return getattr(interactions, f"{kernel}_particles")(y, z, theta, *self._list, *more)
 
-    def _occupied(self, n: ArrayLike, name: str = "n") -> NDArray[np.float64]:
-        n = np.ascontiguousarray(reals(name, n))
+    def _occupied(self, n: ArrayLike) -> NDArray[np.float64]:
+        n = np.ascontiguousarray(reals("n", n))
         below = {"fermi-dirac": 1.0, "bose-einstein": MOST_BOSONS}.get(self.statistics, 2 * MOST)
         if n.shape != self.measure.shape or not ((n >= FEWEST) & (n < below)).all():
             raise ValueError(
-                f"{name} = {shown(n)} of shape {n.shape}; allowed: {len(self.measure)} numbers of at least "
+                f"n = {shown(n)} of shape {n.shape}; allowed: {len(self.measure)} numbers of at least "
                 f"{FEWEST:g}, below {below:g}"
             )
         return n
