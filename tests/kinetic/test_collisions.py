@@ -43,6 +43,20 @@ def pairs(statistics="rayleigh-jeans"):
     )
 
 
+def two_into_two(invariants, statistics="rayleigh-jeans", measure=1.0):
+    """i + j = (i + 1) + (j - 1): a band that keeps its number and its energy."""
+    legs = np.array([(i, j, i + 1, j - 1) for i in range(M) for j in range(i + 3, M)])
+    return Collision(
+        nodes=ENERGY,
+        measure=measure * np.ones(M),
+        invariants=invariants,
+        node=legs[:, :, None],
+        sign=[-1, -1, 1, 1],
+        strength=np.ones(len(legs)),
+        statistics=statistics,
+    )
+
+
 def bath(statistics):
     """Each node exchanges quanta with a bath at temperature 3: one leg and an offset."""
     return Collision(
@@ -130,9 +144,8 @@ def test_equilibria_stand_still(statistics):
 @pytest.mark.parametrize(("beta", "mu"), [(0.5, 0.1), (-0.05, 2.0)])
 def test_equilibria_of_two_invariants(beta, mu):
     """Of a bounded band that keeps its number, also with a negative temperature."""
-    legs = np.array([(i, j, i + 1, j - 1) for i in range(M) for j in range(i + 3, M)])
     both = np.stack([np.ones(M), ENERGY])
-    four = Collision(ENERGY, np.ones(M), both, legs[:, :, None], [-1, -1, 1, 1], np.ones(len(legs)))
+    four = two_into_two(both)
     n = 1 / (beta * ENERGY + mu)
     away = n * (1 + 0.3 * np.cos(ENERGY))
     kept = np.linalg.lstsq(both, both @ (n - away), rcond=None)[0]
@@ -160,22 +173,14 @@ def test_crowded_bosons_are_waves(crowd):
 @pytest.mark.parametrize("zero", [3.2, 7.5])
 def test_no_equilibrium(statistics, zero):
     """An invariant of both signs alone: no multiple of it is above 0 on all nodes."""
-    legs = np.array([(i, j, i + 1, j - 1) for i in range(M) for j in range(i + 3, M)])
-    four = Collision(
-        ENERGY, np.ones(M), ENERGY[None] - zero, legs[:, :, None], [-1, -1, 1, 1], np.ones(len(legs)),
-        statistics=statistics,
-    )  # fmt: skip
+    four = two_into_two(ENERGY[None] - zero, statistics)
     with pytest.raises(ValueError, match=r"n = .*allowed: those of an equilibrium"):
         four.equilibrium(start())
 
 
 def test_equilibria_of_bosons_few_and_many():
-    legs = np.array([(i, j, i + 1, j - 1) for i in range(M) for j in range(i + 3, M)])
     both = np.stack([np.ones(M), ENERGY - 1])
-    four = Collision(
-        ENERGY, np.ones(M), both, legs[:, :, None], [-1, -1, 1, 1], np.ones(len(legs)),
-        statistics="bose-einstein",
-    )  # fmt: skip
+    four = two_into_two(both, "bose-einstein")
     n = 1e-3 + 0.0 * ENERGY
     found, _ = four.equilibrium(n)
     assert_allclose(four.moments(found), four.moments(n), rtol=1e-11)
@@ -189,9 +194,7 @@ def test_equilibria_of_an_invariant_twice(statistics):
     twice = dataclasses.replace(collision, invariants=np.stack([ENERGY, 2 * ENERGY]))
     assert_allclose(twice.equilibrium(n)[0], collision.equilibrium(n)[0], rtol=1e-9)
     with_number = np.stack([np.ones(M), ENERGY])
-    legs = np.array([(i, j, i + 1, j - 1) for i in range(M) for j in range(i + 3, M)])
-    more = {"node": legs[:, :, None], "sign": [-1, -1, 1, 1], "strength": np.ones(len(legs))}
-    both = dataclasses.replace(collision, invariants=with_number, **more)
+    both = two_into_two(with_number, statistics, collision.measure)
     mixed = dataclasses.replace(both, invariants=np.stack([*with_number, 2 * ENERGY - 1]))
     for seed in range(10):
         assert_allclose(mixed.equilibrium(start(seed))[0], both.equilibrium(start(seed))[0], rtol=1e-9)
@@ -199,12 +202,8 @@ def test_equilibria_of_an_invariant_twice(statistics):
 
 @pytest.mark.parametrize("most", [1e2, 1e4, 1e6, 1e8])
 def test_bosons_that_condense(most):
-    legs = np.array([(i, j, i + 1, j - 1) for i in range(M) for j in range(i + 3, M)])
     both = np.stack([np.ones(M), ENERGY - 1])
-    four = Collision(
-        ENERGY, np.ones(M), both, legs[:, :, None], [-1, -1, 1, 1], np.ones(len(legs)),
-        statistics="bose-einstein",
-    )  # fmt: skip
+    four = two_into_two(both, "bose-einstein")
     n = np.full(M, 0.01)
     n[0] = most
     found, c = four.equilibrium(n)

@@ -118,6 +118,13 @@ def branch(crystal, i, k):
     return dispersion(crystal, k[..., None])[i] if np.size(k) else k
 
 
+def check_conserved(crystal, found, within):
+    """Frequencies add up, and wave numbers up to an integer."""
+    off = branch(crystal, 0, found.k) - branch(crystal, 1, found.k1) - branch(crystal, 1, found.k2)
+    assert np.abs(off).max(initial=0) < within
+    assert circle(found.k1 + found.k2, found.k).max(initial=0) < 1e-14
+
+
 @pytest.mark.parametrize("laws", PLANES)
 def test_decays_conserve_and_none_is_missed(laws):
     """Against all sign changes of the energy on a scan of k₁: both orders of each pair, and nothing else."""
@@ -125,9 +132,7 @@ def test_decays_conserve_and_none_is_missed(laws):
     k = np.random.default_rng(11).uniform(0.001, 0.999, 150)
     found = resonance.decays(crystal, k)
     np.testing.assert_array_equal(found.k, k[found.which])
-    off = branch(crystal, 0, found.k) - branch(crystal, 1, found.k1) - branch(crystal, 1, found.k2)
-    assert np.abs(off).max(initial=0) < 1e-13
-    assert circle(found.k1 + found.k2, found.k).max(initial=0) < 1e-14
+    check_conserved(crystal, found, 1e-13)
     assert (found.k1 >= found.k2).all()
     assert (found.umklapp == (np.abs(found.k1 + found.k2 - found.k) > 0.5)).all()
 
@@ -148,9 +153,7 @@ def test_fusions_are_decays_and_none_is_missed(laws):
     k1 = np.random.default_rng(12).uniform(0.001, 0.999, 150)
     found = resonance.fusions(crystal, k1)
     np.testing.assert_array_equal(found.k1, k1[found.which])
-    off = branch(crystal, 0, found.k) - branch(crystal, 1, found.k1) - branch(crystal, 1, found.k2)
-    assert np.abs(off).max(initial=0) < 1e-12
-    assert circle(found.k1 + found.k2, found.k).max(initial=0) < 1e-14
+    check_conserved(crystal, found, 1e-12)
     if len(found.k):
         again = resonance.decays(crystal, found.k)
         for i, pair in enumerate(np.sort([found.k1, found.k2], axis=0).T):
