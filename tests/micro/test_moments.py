@@ -375,8 +375,8 @@ def test_noise_keeps_what_it_should(noise):
         np.testing.assert_allclose(momentum(end)[0], np.exp(-7.0) * momentum(start)[0], rtol=1e-9)
     else:
         np.testing.assert_allclose(momentum(end), momentum(start), rtol=1e-11)
-    # it has not stood still
-    assert np.abs(end.temperatures - start.temperatures).min() > 0.5
+    # it has not stood still: some site has changed by as much
+    assert np.abs(end.temperatures - start.temperatures).max() > 0.5
 
 
 @pytest.mark.parametrize("noise", NOISES)
